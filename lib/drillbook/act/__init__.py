@@ -1,0 +1,1 @@
+"""The only writers: one executor for plans, and the actions it carries out."""

@@ -1,0 +1,51 @@
+"""The journal: a run's append-only record of intents and outcomes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+
+def now() -> str:
+    """The time as the journal writes it: UTC, milliseconds, `Z`."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Journal:
+    """One `journal.jsonl`; each line is on disk before the call returns."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Append one line, fsynced. *event* is said only of what has happened.
+
+        Changes the journal's file, made with mode 0600.
+        """
+        line = json.dumps({"at": now(), "event": event, **fields}, ensure_ascii=False, default=str)
+        handle = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(handle, line.encode() + b"\n")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Every whole line; a last line that a cut left half-written is passed over."""
+        if not self.file.is_file():
+            return
+        for line in self.file.read_bytes().split(b"\n"):
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict):
+                yield entry
+
+    def done(self) -> set[str]:
+        """The ids of the steps whose outcome is `done`."""
+        return {entry["step"] for entry in self.lines() if entry["event"] == "done"}

@@ -1,0 +1,1 @@
+"""Pure: facts and parameters in, diagnosis or plan out."""

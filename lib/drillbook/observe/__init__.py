@@ -1,0 +1,1 @@
+"""Reads only: engine, compose, source tree, database, endpoints, as frozen facts."""

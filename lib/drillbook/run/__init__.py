@@ -1,0 +1,1 @@
+"""Runs a notebook, and is what a notebook runs."""

@@ -1,0 +1,1 @@
+"""What a person sees. Renders facts and plans; decides nothing."""

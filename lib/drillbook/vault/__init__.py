@@ -1,0 +1,1 @@
+"""Backups at rest: layout, manifest, catalog, checksums."""
