@@ -36,15 +36,24 @@ class Part(BaseModel):
 
 
 class Code(Part):
-    """Where a service's code lies in the source tree and in its image."""
+    """Where a service's code lies in the source tree and in its image.
+
+    `artifacts` are derived folders (`.next`, `dist`); `manifest` is a JSON file
+    in the image whose `sources` maps each bundled path to its sha256.
+    """
 
     source: str = "."
     image: str
     artifacts: tuple[str, ...] = ()
+    manifest: str = ""
 
 
 class Service(Part):
-    """What drillbook must know of a compose service beyond its compose file."""
+    """What drillbook must know of a compose service beyond its compose file.
+
+    `response` is the URL at which one replica tells its build, with `{address}`
+    for the container's own address.
+    """
 
     code: Code | None = None
     response: str = ""

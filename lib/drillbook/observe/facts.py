@@ -61,7 +61,7 @@ class ServiceFact:
 
 @dataclass(frozen=True)
 class SourceFact:
-    """The source tree: path → sha256 of every tracked file, the untracked artifacts, what `.dockerignore` lets in."""
+    """A source tree: path → sha256 of every tracked file, the untracked artifacts, what `.dockerignore` lets in."""
 
     directory: str
     revision: str
@@ -75,12 +75,17 @@ class SourceFact:
 
 @dataclass(frozen=True)
 class FilesFact:
-    """path → sha256 of the files below one folder of an image or of a running container."""
+    """path → sha256 of the files below one folder of an image or of a running container.
+
+    `built_from` is what the embedded manifest says of the sources: path → sha256.
+    """
 
     subject: str
     service: str
+    folder: str
     files: Mapping[str, str]
     labels: Mapping[str, str] = field(default_factory=dict)
+    built_from: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ class Snapshot:
     containers: tuple[ContainerFact, ...] = ()
     volumes: tuple[VolumeFact, ...] = ()
     services: tuple[ServiceFact, ...] = ()
-    source: SourceFact | None = None
+    sources: Mapping[str, SourceFact] = field(default_factory=dict)
     images: tuple[FilesFact, ...] = ()
     processes: tuple[FilesFact, ...] = ()
     responses: tuple[ResponseFact, ...] = ()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from drillbook.observe.facts import FilesFact
+from drillbook.target import Code
+
+MANIFEST_LIMIT = 8 << 20
 
 
 class Stream(io.RawIOBase):
@@ -32,48 +37,71 @@ class Stream(io.RawIOBase):
         return size
 
 
-def digests(chunks: Iterator[bytes], strip: str) -> dict[str, str]:
-    """path → sha256 of every regular file and link of a tar stream, *strip* taken off the front."""
-    found = {}
+@dataclass
+class Found:
+    """What a tar stream held: path → sha256, and the content of the one file that was asked for."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    wanted: bytes = b""
+
+
+def read_tar(chunks: Iterator[bytes], strip: str, wanted: str = "") -> Found:
+    """Every regular file and link of a tar stream by content, the folder *strip* taken off the front."""
+    found = Found()
     with tarfile.open(fileobj=io.BufferedReader(Stream(chunks), 1 << 20), mode="r|*") as archive:
         for member in archive:
-            name = member.name.removeprefix("./").lstrip("/")
-            if strip and not name.startswith(f"{strip}/"):
-                continue
-            path = name.removeprefix(f"{strip}/")
+            path = member.name.removeprefix("./").lstrip("/").removeprefix(f"{strip}/")
             if member.issym():
-                found[path] = hashlib.sha256(member.linkname.encode()).hexdigest()
+                found.files[path] = hashlib.sha256(member.linkname.encode()).hexdigest()
             elif member.isfile():
-                handle = archive.extractfile(member)
-                assert handle is not None
-                found[path] = hashlib.file_digest(handle, "sha256").hexdigest()  # type: ignore[arg-type]
+                _file(archive, member, path, wanted, found)
     return found
 
 
-def image_files(engine: Any, image: str, folder: str, service: str) -> FilesFact:
-    """The files below *folder* of the image, from a container that is created, never started, and removed.
+def _file(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, wanted: str, found: Found) -> None:
+    handle = archive.extractfile(member)
+    assert handle is not None
+    if path == wanted and member.size <= MANIFEST_LIMIT:
+        found.wanted = handle.read()
+        found.files[path] = hashlib.sha256(found.wanted).hexdigest()
+    else:
+        found.files[path] = hashlib.file_digest(handle, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def image_files(engine: Any, image: str, service: str, code: Code) -> FilesFact:
+    """The service's code in *image*, from a container that is created, never started, and removed.
 
     Changes nothing that lasts: the helper container is gone before this returns.
     """
-    config = engine.api.inspect_image(image)["Config"] or {}
+    labels = (engine.api.inspect_image(image)["Config"] or {}).get("Labels") or {}
     helper = engine.api.create_container(image, command=["true"], labels={"drillbook.helper": "digest"})
     try:
-        files = _archive(engine, helper["Id"], folder)
+        found = _archive(engine, helper["Id"], code)
     finally:
         engine.api.remove_container(helper["Id"], v=True, force=True)
-    return FilesFact(image, service, files, config.get("Labels") or {})
+    return FilesFact(image, service, code.image, found.files, labels, _sources(found.wanted))
 
 
-def process_files(engine: Any, container: str, folder: str, service: str) -> FilesFact:
-    """The files below *folder* as the running container sees them, mounts included. Changes nothing."""
-    return FilesFact(container, service, _archive(engine, container, folder))
+def process_files(engine: Any, container: str, service: str, code: Code) -> FilesFact:
+    """The service's code as the running container sees it, mounts included. Changes nothing."""
+    found = _archive(engine, container, code)
+    return FilesFact(container, service, code.image, found.files, {}, _sources(found.wanted))
 
 
-def _archive(engine: Any, container: str, folder: str) -> dict[str, str]:
+def _archive(engine: Any, container: str, code: Code) -> Found:
     import docker
 
     try:
-        chunks, _ = engine.api.get_archive(container, folder)
+        chunks, _ = engine.api.get_archive(container, code.image)
     except docker.errors.NotFound:
+        return Found()
+    return read_tar(iter(chunks), code.image.rstrip("/").rsplit("/", 1)[-1], code.manifest)
+
+
+def _sources(manifest: bytes) -> dict[str, str]:
+    try:
+        told = json.loads(manifest or b"{}")
+    except ValueError:
         return {}
-    return digests(iter(chunks), folder.rstrip("/").rsplit("/", 1)[-1])
+    sources = told.get("sources") if isinstance(told, dict) else None
+    return {str(k): str(v) for k, v in sources.items()} if isinstance(sources, dict) else {}
