@@ -1,0 +1,161 @@
+"""The reset's plan: build first from clean sources, prove, replace one by one, keep what was replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from drillbook.decide.diagnose import CODE_CAUSES, Diagnosis
+from drillbook.decide.freshness import source_digest
+from drillbook.decide.plan import Plan, Step
+from drillbook.errors import NotProven, NotThisIncident, RunbookError
+from drillbook.observe.facts import BackupFact, Snapshot
+from drillbook.target import Target
+
+BUILD_TIMEOUT_SECONDS = 1800
+
+
+def scope_of(scope: str, diagnosis: Diagnosis) -> str:
+    """What *scope* means here: `auto` is what the diagnosis calls for, never more.
+
+    Raises:
+        NotThisIncident: `auto`, and nothing that a reset resolves was found.
+    """
+    if scope != "auto":
+        return scope
+    found = diagnosis.names() & CODE_CAUSES
+    if not found:
+        where = f"next: {diagnosis.next.runbook or 'nothing'} ({diagnosis.next.why})"
+        raise NotThisIncident(f"no stale code was found on {diagnosis.target}", where, diagnosis.as_json())
+    return "containers" if found == {"stale-container"} else "images"
+
+
+def fresh_proof(snapshot: Snapshot, max_age_hours: float) -> BackupFact:
+    """The newest proven backup of this target, when it is fresh and holds what the databases hold.
+
+    Raises:
+        NotProven: there is none, it is too old, or a database has filled tables that it lacks.
+    """
+    hint = f"drillbook run backup --target {snapshot.target}, then drillbook run drill; the reset starts from there"
+    proven = [b for b in snapshot.backups if b.proven and b.identity == snapshot.identity]
+    if not proven:
+        raise NotProven(f"{snapshot.target} has no proven backup; {len(snapshot.backups)} unproven", hint)
+    newest = proven[-1]
+    if newest.age_seconds > max_age_hours * 3600:
+        raise NotProven(f"the newest proven backup is {newest.age_seconds / 3600:.1f} h old, over {max_age_hours:g} h", hint)
+    for fact in snapshot.databases:
+        if not fact.reachable:
+            raise NotProven(f"database {fact.key} cannot be held against {newest.name}: {fact.error}", hint)
+        lacking = [t for t, rows in fact.rows.items() if rows and not newest.rows.get(f"{fact.key}/{t}")]
+        if lacking:
+            raise NotProven(f"{newest.name} lacks rows of {lacking[0]}, which has {fact.rows[lacking[0]]} now", hint)
+    return newest
+
+
+def plan_reset(target: Target, snapshot: Snapshot, scope: str, backup: BackupFact, compose: Sequence[str]) -> Plan:
+    """The plan for *scope*; *compose* is the argv that every compose command starts with.
+
+    Changes nothing. The same facts give the same plan.
+
+    Raises:
+        RunbookError: the scope makes no sense for this target.
+    """
+    if scope == "database":
+        steps = _database(target, snapshot, backup)
+    elif target.stack is None:
+        raise RunbookError(f"target {target.name} has no stack, so no {scope} to reset", "choose scope=database")
+    else:
+        steps = _stack(target, snapshot, scope, tuple(compose))
+    if not steps:
+        raise NotThisIncident(f"there is nothing in scope {scope} to reset", "choose another scope, or diagnose again")
+    notes = (f"rests on proven backup {backup.name}", "no volume is removed; replaced images stay, tagged for rollback")
+    return Plan("reset", target.name, target.identity, _basis(snapshot, scope, backup), tuple(steps), notes)
+
+
+def _basis(snapshot: Snapshot, scope: str, backup: BackupFact) -> dict[str, Any]:
+    return {
+        "scope": scope,
+        "backup": backup.name,
+        "containers": {c.name: [c.id, c.image_id] for c in snapshot.containers},
+        "volumes": [v.name for v in snapshot.volumes],
+        "sources": {name: source_digest(source.tracked) for name, source in snapshot.sources.items()},
+        "artifacts": {name: source_digest(source.artifacts) for name, source in snapshot.sources.items()},
+        "databases": {d.key: [d.dbname, len(d.rows)] for d in snapshot.databases},
+    }
+
+
+def _stack(target: Target, snapshot: Snapshot, scope: str, compose: tuple[str, ...]) -> list[Step]:
+    built = [s for s in snapshot.services if s.context and s.name in snapshot.sources]
+    names = [s.name for s in built]
+    if not names:
+        return []
+    aside = [_aside(path) for path in sorted({a for n in names for a in snapshot.sources[n].artifacts_in_context})]
+    if scope == "artifacts":
+        return aside
+    images: list[Step] = []
+    if scope == "images":
+        images = [*_keep(snapshot, names), *_build(target, snapshot, names, compose), *aside]
+    return [*images, *(_replace(name, compose) for name in names), _volumes(snapshot), _answers(snapshot, scope)]
+
+
+def _aside(path: str) -> Step:
+    return Step(
+        f"aside-{path}", "artifact.set_aside", path, args={"path": path},
+        destroys=(f"host artifact {path} (moved into the run's folder)",), recovers="move it back from aside/ in the run's folder",
+    )  # fmt: skip
+
+
+def _keep(snapshot: Snapshot, names: list[str]) -> list[Step]:
+    steps = []
+    for container in snapshot.containers:
+        if container.service in names:
+            tag = f"{container.image_ref.partition(':')[0]}:drillbook-kept-{container.image_id[7:19]}"
+            argv = ("docker", "tag", container.image_id, tag)
+            steps.append(Step(f"keep-{container.name}", "command", tag, argv, timeout_seconds=60))
+    return steps
+
+
+def _build(target: Target, snapshot: Snapshot, names: list[str], compose: tuple[str, ...]) -> list[Step]:
+    source = snapshot.sources[names[0]]
+    digest = source_digest(source.tracked)
+    staged = f"{{staging}}/{snapshot.identity}-{digest[:12]}"
+    base = tuple(part.replace(str(target.directory), staged) for part in compose)
+    argv = (*base, "build", "--no-cache", "--build-arg", f"BUILD_ID={digest[:12]}", *names)
+    stage = Step("stage-context", "context.stage", f"{len(source.tracked)} tracked files", args={"to": staged, "digest": digest})
+    build = Step("build-images", "image.build", ", ".join(names), argv, timeout_seconds=BUILD_TIMEOUT_SECONDS)
+    proofs = [Step(f"prove-{name}", "image.prove", name, args={"service": name}) for name in names]
+    return [stage, build, *proofs]
+
+
+def _replace(name: str, compose: tuple[str, ...]) -> Step:
+    argv = (*compose, "up", "-d", "--no-build", "--no-deps", "--force-recreate", name)
+    return Step(
+        f"replace-{name}", "service.replace", name, argv, args={"service": name},
+        destroys=(f"container of {name} (recreated; its volumes stay)",),
+        recovers="docker tag the kept image back to its name, then docker compose up -d --no-build",
+    )  # fmt: skip
+
+
+def _volumes(snapshot: Snapshot) -> Step:
+    names = [v.name for v in snapshot.volumes]
+    return Step("hold-volumes", "volumes.hold", f"{len(names)} volumes", args={"names": names})
+
+
+def _answers(snapshot: Snapshot, scope: str) -> Step:
+    builds = {name: source_digest(source.tracked)[:12] for name, source in snapshot.sources.items()}
+    build_id = next(iter(builds.values()), "") if scope == "images" else ""
+    return Step("ask-endpoints", "endpoints.answer", "every endpoint", args={"build_id": build_id, "times": 10})
+
+
+def _database(target: Target, snapshot: Snapshot, backup: BackupFact) -> list[Step]:
+    steps = []
+    for fact in snapshot.databases:
+        aside = f"{fact.dbname}_aside_{backup.name[-6:]}"
+        steps.append(
+            Step(
+                f"aside-{fact.key}", "database.set_aside", fact.dbname, args={"key": fact.key, "aside": aside},
+                destroys=(f"database {fact.dbname} (renamed to {aside}, an empty one takes its place)",),
+                recovers=f"ALTER DATABASE {aside} RENAME TO {fact.dbname}, or restore {backup.name}",
+            )  # fmt: skip
+        )
+    return steps
