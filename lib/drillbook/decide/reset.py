@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from drillbook.decide.diagnose import CODE_CAUSES, Diagnosis
@@ -13,6 +13,15 @@ from drillbook.observe.facts import BackupFact, Snapshot
 from drillbook.target import Target
 
 BUILD_TIMEOUT_SECONDS = 1800
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What compose commands start with, in the deployed folder and in the staged context, and where that is."""
+
+    compose: tuple[str, ...]
+    staged: tuple[str, ...]
+    staging: str
 
 
 def scope_of(scope: str, diagnosis: Diagnosis) -> str:
@@ -52,8 +61,8 @@ def fresh_proof(snapshot: Snapshot, max_age_hours: float) -> BackupFact:
     return newest
 
 
-def plan_reset(target: Target, snapshot: Snapshot, scope: str, backup: BackupFact, compose: Sequence[str]) -> Plan:
-    """The plan for *scope*; *compose* is the argv that every compose command starts with.
+def plan_reset(target: Target, snapshot: Snapshot, scope: str, backup: BackupFact, commands: Commands) -> Plan:
+    """The plan for *scope*.
 
     Changes nothing. The same facts give the same plan.
 
@@ -61,11 +70,11 @@ def plan_reset(target: Target, snapshot: Snapshot, scope: str, backup: BackupFac
         RunbookError: the scope makes no sense for this target.
     """
     if scope == "database":
-        steps = _database(target, snapshot, backup)
+        steps = _database(snapshot, backup)
     elif target.stack is None:
         raise RunbookError(f"target {target.name} has no stack, so no {scope} to reset", "choose scope=database")
     else:
-        steps = _stack(target, snapshot, scope, tuple(compose))
+        steps = _stack(snapshot, scope, commands)
     if not steps:
         raise NotThisIncident(f"there is nothing in scope {scope} to reset", "choose another scope, or diagnose again")
     notes = (f"rests on proven backup {backup.name}", "no volume is removed; replaced images stay, tagged for rollback")
@@ -84,7 +93,7 @@ def _basis(snapshot: Snapshot, scope: str, backup: BackupFact) -> dict[str, Any]
     }
 
 
-def _stack(target: Target, snapshot: Snapshot, scope: str, compose: tuple[str, ...]) -> list[Step]:
+def _stack(snapshot: Snapshot, scope: str, commands: Commands) -> list[Step]:
     built = [s for s in snapshot.services if s.context and s.name in snapshot.sources]
     names = [s.name for s in built]
     if not names:
@@ -94,8 +103,8 @@ def _stack(target: Target, snapshot: Snapshot, scope: str, compose: tuple[str, .
         return aside
     images: list[Step] = []
     if scope == "images":
-        images = [*_keep(snapshot, names), *_build(target, snapshot, names, compose), *aside]
-    return [*images, *(_replace(name, compose) for name in names), _volumes(snapshot), _answers(snapshot, scope)]
+        images = [*_keep(snapshot, names), *_build(snapshot, names, commands), *aside]
+    return [*images, *(_replace(name, commands.compose) for name in names), _volumes(snapshot), _answers(snapshot, scope)]
 
 
 def _aside(path: str) -> Step:
@@ -115,13 +124,12 @@ def _keep(snapshot: Snapshot, names: list[str]) -> list[Step]:
     return steps
 
 
-def _build(target: Target, snapshot: Snapshot, names: list[str], compose: tuple[str, ...]) -> list[Step]:
+def _build(snapshot: Snapshot, names: list[str], commands: Commands) -> list[Step]:
     source = snapshot.sources[names[0]]
     digest = source_digest(source.tracked)
-    staged = f"{{staging}}/{snapshot.identity}-{digest[:12]}"
-    base = tuple(part.replace(str(target.directory), staged) for part in compose)
-    argv = (*base, "build", "--no-cache", "--build-arg", f"BUILD_ID={digest[:12]}", *names)
-    stage = Step("stage-context", "context.stage", f"{len(source.tracked)} tracked files", args={"to": staged, "digest": digest})
+    argv = (*commands.staged, "build", "--no-cache", "--build-arg", f"BUILD_ID={digest[:12]}", *names)
+    args = {"from": source.directory, "to": commands.staging, "digest": digest}
+    stage = Step("stage-context", "context.stage", f"{len(source.tracked)} tracked files", args=args)
     build = Step("build-images", "image.build", ", ".join(names), argv, timeout_seconds=BUILD_TIMEOUT_SECONDS)
     proofs = [Step(f"prove-{name}", "image.prove", name, args={"service": name}) for name in names]
     return [stage, build, *proofs]
@@ -147,7 +155,7 @@ def _answers(snapshot: Snapshot, scope: str) -> Step:
     return Step("ask-endpoints", "endpoints.answer", "every endpoint", args={"build_id": build_id, "times": 10})
 
 
-def _database(target: Target, snapshot: Snapshot, backup: BackupFact) -> list[Step]:
+def _database(snapshot: Snapshot, backup: BackupFact) -> list[Step]:
     steps = []
     for fact in snapshot.databases:
         aside = f"{fact.dbname}_aside_{backup.name[-6:]}"

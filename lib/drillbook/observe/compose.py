@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
+from pathlib import Path
 
 from drillbook.errors import RunbookError
 from drillbook.observe.command import environment, run, run_checked
@@ -12,12 +13,13 @@ from drillbook.observe.facts import ServiceFact
 from drillbook.target import Target
 
 
-def compose_argv(target: Target, *words: str) -> tuple[str, ...]:
-    """`docker compose` for exactly this target's project, folder and files, then *words*."""
+def compose_argv(target: Target, *words: str, directory: Path | None = None) -> tuple[str, ...]:
+    """`docker compose` for exactly this target's project and files, in its folder or in *directory*, then *words*."""
     stack = stack_of(target)
-    files = [part for name in stack.files for part in ("-f", str(target.directory / name))]
+    folder = directory or target.directory
+    files = [part for name in stack.files for part in ("-f", str(folder / name))]
     env_file = ["--env-file", str(target.path(stack.env_file))] if stack.env_file else []
-    base = ["docker", "compose", "-p", stack.project, "--project-directory", str(target.directory)]
+    base = ["docker", "compose", "-p", stack.project, "--project-directory", str(folder)]
     return (*base, *files, *env_file, *words)
 
 
