@@ -30,11 +30,17 @@ class TableDigest(Frozen):
 
 
 class SequenceState(Frozen):
-    """A sequence's last value; None before its first use."""
+    """A sequence's last value, None before its first use, and what a restore must reach.
+
+    `column_extreme` is the greatest value (the least, when it counts down) in
+    the column that owns the sequence; `ascending` tells which way it counts.
+    """
 
     schema_name: str
     sequence: str
     last_value: int | None
+    column_extreme: int | None = None
+    ascending: bool = True
 
     @property
     def name(self) -> str:
@@ -44,10 +50,12 @@ class SequenceState(Frozen):
 class DatabaseContent(Frozen):
     """Everything of one database that a restore must reproduce.
 
-    `schema_objects` maps `kind:name` (table, column, index, constraint, view,
-    function, trigger, type, policy, …) to its definition, `grants` an object to
-    its owner and ACL, `extensions` a name to its version, `large_objects` is
-    their number and the sum of their hashes.
+    `schema_objects` maps `kind:name` (table, column, index, foreign_key,
+    constraint, view, function, trigger, type, policy, …) to its definition,
+    `grants` an object to its owner and ACL as JSON, `extensions` a name to its
+    version, `settings` what belongs to the database itself (owner, encoding,
+    `set:ROLE:NAME`), `large_objects` is their number and the sum of their hashes.
+    An index that stands for a constraint counts as that constraint.
     """
 
     database: str
@@ -58,6 +66,7 @@ class DatabaseContent(Frozen):
     schema_objects: dict[str, str] = {}
     grants: dict[str, str] = {}
     extensions: dict[str, str] = {}
+    settings: dict[str, str] = {}
     large_objects: tuple[int, str] = (0, "0")
     snapshot: str = ""
 
@@ -69,7 +78,12 @@ class DatabaseContent(Frozen):
     def major(self) -> int:
         return int(self.server_version.split(".")[0].split()[0])
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it: no table, or no row in any, and no large object."""
+        return self.rows == 0 and self.large_objects[0] == 0
+
     def counts(self) -> dict[str, int]:
-        """How many tables, indexes and foreign keys the schema has."""
+        """How many objects of each kind the schema has."""
         kinds = [key.split(":", 1)[0] for key in self.schema_objects]
         return {kind: kinds.count(kind) for kind in sorted(set(kinds))}

@@ -1,0 +1,94 @@
+"""A PostgreSQL cluster of our own in a folder, from local programs, reached by a socket only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from drillbook.errors import RunbookError
+from drillbook.observe.binaries import Binaries
+from drillbook.observe.command import run, run_checked
+
+START_SECONDS = 60
+FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",
+    "synchronous_commit": "off",
+}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster's programs and folders. `folder` also holds its socket, so keep its path short."""
+
+    binaries: Binaries
+    folder: Path
+    user: str
+    port: int = 5432
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+
+def unprivileged() -> tuple[str, ...]:
+    """What goes before a server's argv: nothing, or as root a user namespace, for postgres refuses uid 0.
+
+    Raises:
+        RunbookError: we are root and no user namespace can be had.
+    """
+    if os.geteuid() != 0:
+        return ()
+    words = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+    if shutil.which("unshare") is None or run([*words, "true"], timeout=20).code != 0:
+        raise RunbookError(
+            "postgres does not run as root, and this machine allows no user namespaces",
+            "run drillbook as an ordinary user, or allow unprivileged user namespaces",
+        )
+    return words
+
+
+def initialise(cluster: Cluster) -> None:
+    """Make the cluster's data folder: UTF-8, trust on the socket.
+
+    Raises:
+        CommandFailed: initdb said no.
+    """
+    argv = (
+        *unprivileged(), cluster.binaries.program("initdb"), "-D", str(cluster.data), "-U", cluster.user,
+        "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions",
+    )  # fmt: skip
+    run_checked(argv, timeout=120, env=_environment(), hint="the folder must be writable, with 50 MB free")
+
+
+def start(cluster: Cluster, settings: dict[str, str]) -> None:
+    """Start the cluster and wait until it answers, 60 s at most.
+
+    Raises:
+        CommandFailed: it did not come up; its log lies in the folder.
+    """
+    own = {"listen_addresses": "", "unix_socket_directories": str(cluster.folder), "port": str(cluster.port)}
+    options = " ".join(f"-c {name}='{value}'" for name, value in {**own, **settings}.items())
+    argv = (
+        *unprivileged(), cluster.binaries.program("pg_ctl"), "-D", str(cluster.data), "-w", "-t", str(START_SECONDS),
+        "-l", str(cluster.folder / "log"), "-o", options, "start",
+    )  # fmt: skip
+    run_checked(argv, timeout=START_SECONDS + 10, env=_environment(), hint=f"{cluster.folder / 'log'} tells why")
+
+
+def stop(cluster: Cluster) -> None:
+    """Stop the cluster at once, and be quiet when it does not run."""
+    argv = (
+        *unprivileged(), cluster.binaries.program("pg_ctl"), "-D", str(cluster.data), "-m", "immediate", "-w", "stop"
+    )  # fmt: skip
+    run(argv, timeout=START_SECONDS, env=_environment())
+
+
+def _environment() -> dict[str, str]:
+    """Ours without libpq's variables: they would point the programs at another server."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("PG")}

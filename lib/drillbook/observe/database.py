@@ -1,0 +1,173 @@
+"""What a database holds, read in one snapshot: rows, digests, schema, grants, sequences."""
+
+from __future__ import annotations
+
+import json
+
+import psycopg
+from psycopg import sql
+
+from drillbook.errors import RunbookError
+from drillbook.observe import catalog_sql, digest
+from drillbook.observe.digest import Column, Table
+from drillbook.observe.server import connect as connect
+from drillbook.observe.server import one, server_version
+from drillbook.target import Target
+from drillbook.vault.content import DatabaseContent, SequenceState, TableDigest
+
+
+def contents(target: Target) -> dict[str, DatabaseContent]:
+    """What every database of *target* holds now, digests included. Changes nothing.
+
+    Raises:
+        DatabaseDown: one of them does not answer.
+    """
+    found = {}
+    for key, database in target.databases.items():
+        with connect(target, key) as connection:
+            found[key] = content(connection, database.dbname)
+    return found
+
+
+def begin_snapshot(connection: psycopg.Connection) -> str:
+    """Open a repeatable-read transaction and export its snapshot for a dump. Changes nothing."""
+    connection.rollback()
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    return one(connection, "SELECT pg_export_snapshot()")
+
+
+def content(connection: psycopg.Connection, database: str, snapshot: str = "") -> DatabaseContent:
+    """What the database of *connection* holds, all in one snapshot. Changes nothing.
+
+    Without a *snapshot* already begun on this connection it begins its own.
+
+    Raises:
+        RunbookError: the server is too old, or a table may not be read or is gone meanwhile.
+    """
+    version = server_version(connection) if snapshot else _begin(connection)
+    name = _algorithm(version)
+    try:
+        states = sequences(connection)
+        return DatabaseContent(
+            database=database,
+            server_version=version,
+            algorithm=name,
+            sequences=states,
+            tables=tuple(_digest(connection, table, name) for table in tables(connection)),
+            schema_objects=schema_objects(connection),
+            grants=grants(connection),
+            extensions=_pairs(connection, catalog_sql.EXTENSIONS),
+            settings=_pairs(connection, catalog_sql.SETTINGS),
+            large_objects=_large_objects(connection, name),
+            snapshot=snapshot,
+        )
+    except psycopg.Error as error:
+        raise RunbookError(
+            f"database {database} cannot be read whole: {error.diag.message_primary or error} ({error.sqlstate})",
+            "the target's user must be allowed to read every table (pg_read_all_data, or a superuser)",
+        ) from error
+
+
+def _begin(connection: psycopg.Connection) -> str:
+    connection.rollback()
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    return server_version(connection)
+
+
+def _algorithm(version: str) -> str:
+    major = int(version.split(".")[0].split()[0])
+    if major < digest.OLDEST_MAJOR:
+        raise RunbookError(
+            f"the server is PostgreSQL {version}; digests need {digest.OLDEST_MAJOR} or newer",
+            "upgrade the server; its own pg_dump still takes a backup without proof",
+        )
+    return digest.algorithm(major)
+
+
+def tables(connection: psycopg.Connection) -> tuple[Table, ...]:
+    """Every relation with rows of its own, unlogged ones too, without system schemas and extensions' own."""
+    rows = connection.execute(catalog_sql.TABLES).fetchall()
+    return tuple(Table(oid, schema, name, size, tuple(Column(*c) for c in cols)) for oid, schema, name, size, cols in rows)
+
+
+def row_counts(connection: psycopg.Connection) -> dict[str, int]:
+    """schema.table → rows, counted and not estimated. Changes nothing."""
+    counted = {}
+    for table in tables(connection):
+        rows = one(connection, digest.count_query(table.schema, table.name))
+        counted[f"{table.schema}.{table.name}"] = int(rows)
+    return counted
+
+
+def is_empty(connection: psycopg.Connection) -> bool:
+    """Whether no table holds a single row."""
+    for table in tables(connection):
+        relation = sql.Identifier(table.schema, table.name)
+        if connection.execute(sql.SQL("SELECT 1 FROM ONLY {} LIMIT 1").format(relation)).fetchone():
+            return False
+    return True
+
+
+def size_bytes(connection: psycopg.Connection) -> int:
+    """What the database takes on the server's disk."""
+    return int(one(connection, "SELECT pg_database_size(current_database())"))
+
+
+def sequences(connection: psycopg.Connection) -> tuple[SequenceState, ...]:
+    """Every sequence. They are bound to no snapshot: read them before a dump starts, never after."""
+    found = []
+    for schema, name, last, ascending, owner in connection.execute(catalog_sql.SEQUENCES).fetchall():
+        extreme = _extreme(connection, owner, "max" if ascending else "min") if owner else None
+        found.append(SequenceState(
+            schema_name=schema, sequence=name, last_value=last, column_extreme=extreme, ascending=ascending
+        ))  # fmt: skip
+    return tuple(found)
+
+
+def _extreme(connection: psycopg.Connection, owner: list[str], function: str) -> int | None:
+    schema, table, column = owner
+    query = sql.SQL("SELECT {}({}) FROM {}").format(
+        sql.SQL("max") if function == "max" else sql.SQL("min"), sql.Identifier(column), sql.Identifier(schema, table)
+    )
+    value = one(connection, query)
+    return int(value) if value else None
+
+
+def _digest(connection: psycopg.Connection, table: Table, name: str) -> TableDigest:
+    row = connection.execute(digest.query(table.schema, table.name, table.columns, name)).fetchone()
+    assert row is not None
+    return TableDigest(schema_name=table.schema, table=table.name, rows=row[0], sum64=row[1], bytes=table.bytes)
+
+
+def _large_objects(connection: psycopg.Connection, name: str) -> tuple[int, str]:
+    row = connection.execute(digest.large_objects_query(name)).fetchone()
+    assert row is not None
+    return int(row[0]), str(row[1])
+
+
+def schema_objects(connection: psycopg.Connection) -> dict[str, str]:
+    """`kind:name` → definition of everything in the schema. Changes nothing."""
+    found = {}
+    for kind, query in catalog_sql.OBJECTS.items():
+        for name, definition in connection.execute(query).fetchall():
+            found[f"{kind}:{name}"] = str(definition)
+    for catalog in catalog_sql.OTHER_CATALOGS:
+        for kind, name in connection.execute(catalog_sql.other(catalog)).fetchall():
+            found[f"{kind}:{name}"] = kind
+    return found
+
+
+def grants(connection: psycopg.Connection) -> dict[str, str]:
+    """object → its owner and ACL as JSON; an ACL that says what the default says is null."""
+    found: dict[str, str] = {}
+    for query in catalog_sql.GRANTS:
+        for name, value in connection.execute(query).fetchall():
+            if value is not None:
+                found[str(name)] = json.dumps(json.loads(value), sort_keys=True)
+    return found
+
+
+def _pairs(connection: psycopg.Connection, query: str) -> dict[str, str]:
+    return {str(name): str(value) for name, value in connection.execute(query.encode()).fetchall()}

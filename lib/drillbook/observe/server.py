@@ -1,0 +1,133 @@
+"""Sessions to a target's PostgreSQL server, with every setting pinned that changes how a value is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+
+from drillbook.errors import DatabaseDown, RunbookError
+from drillbook.observe import engine
+from drillbook.target import Database, Target, secret
+
+CONNECT_SECONDS = 10
+STATEMENT_SECONDS = 3600
+PINNED = {
+    "extra_float_digits": "3",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "bytea_output": "hex",
+    "lc_monetary": "C",
+    "xmlbinary": "base64",
+    "search_path": "pg_catalog",
+    "row_security": "off",
+    "client_encoding": "UTF8",
+}
+READING = {**PINNED, "default_transaction_read_only": "on"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a database is reached from this host, and as whom. The password is kept out of `repr`."""
+
+    host: str
+    port: int
+    user: str
+    dbname: str
+    password: str = field(default="", repr=False)
+
+
+def declared(target: Target, key: str) -> Database:
+    """The database called *key* in the target's file.
+
+    Raises:
+        RunbookError: there is none.
+    """
+    if key not in target.databases:
+        known = ", ".join(sorted(target.databases)) or "none"
+        raise RunbookError(f"target {target.name} has no database {key!r}", f"its databases are: {known}")
+    return target.databases[key]
+
+
+def place(target: Target, key: str, *, dbname: str | None = None) -> Place:
+    """How to reach the database *key*; *dbname* names another one on the same server.
+
+    Raises:
+        DatabaseDown: its service's container is not running.
+    """
+    database = declared(target, key)
+    host = _host(target, database)
+    password = secret(database.password, target)
+    return Place(host, database.port, database.user, dbname or database.dbname, password)
+
+
+def _host(target: Target, database: Database) -> str:
+    if database.host:
+        return str(target.path(database.host)) if "/" in database.host else database.host
+    container = engine.container_of(target, database.service)
+    if not container.running or not container.address:
+        raise DatabaseDown(
+            f"the container of service {database.service} is not running",
+            f"docker logs {container.name} tells why; start it with docker start {container.name}",
+        )
+    return container.address
+
+
+def connect(target: Target, key: str, *, dbname: str | None = None) -> psycopg.Connection:
+    """A reading session: pinned settings, read only, every wait bounded. Changes nothing.
+
+    Raises:
+        DatabaseDown: the server does not answer, or does not let us in.
+    """
+    return session(place(target, key, dbname=dbname), READING)
+
+
+def session(where: Place, settings: dict[str, str]) -> psycopg.Connection:
+    """A session at *where* with *settings* made for its whole life.
+
+    Raises:
+        DatabaseDown: the server does not answer, or does not let us in.
+    """
+    try:
+        connection = psycopg.connect(
+            host=where.host, port=where.port, user=where.user, dbname=where.dbname,
+            password=where.password or None, connect_timeout=CONNECT_SECONDS, application_name="drillbook",
+            autocommit=True,
+        )  # fmt: skip
+    except psycopg.OperationalError as error:
+        raise DatabaseDown(
+            f"database {where.dbname} at {where.host}:{where.port} does not answer: {_said(error)}",
+            "see that the server runs and that the target's user and password are right; diagnose says more",
+        ) from error
+    for name, value in {**settings, "statement_timeout": f"{STATEMENT_SECONDS}s"}.items():
+        connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+    connection.autocommit = False
+    return connection
+
+
+def _said(error: psycopg.Error) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def server_version(connection: psycopg.Connection) -> str:
+    """The server's version as it tells it: `16.14`, `18.4 (Debian …)`."""
+    return one(connection, "SHOW server_version")
+
+
+def system_identifier(connection: psycopg.Connection) -> str:
+    """The number that initdb gave the server's data directory; empty when we may not ask."""
+    try:
+        with connection.transaction():
+            return one(connection, "SELECT system_identifier::text FROM pg_control_system()")
+    except psycopg.errors.InsufficientPrivilege:
+        return ""
+
+
+def one(connection: psycopg.Connection, query: LiteralString | sql.Composable) -> str:
+    """The single value of *query* as text; empty for none."""
+    row = connection.execute(query).fetchone()
+    return "" if row is None or row[0] is None else str(row[0])
