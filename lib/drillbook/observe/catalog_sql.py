@@ -1,8 +1,8 @@
 """The schema as definitions: one query a kind, each giving (name, definition) rows.
 
 Objects that belong to an extension are left out: the extension's version
-stands for them. `{{mine}}` is replaced by that condition on an oid. Definitions come
-from the server's own functions, so that a restored object reads the same.
+stands for them. Definitions come from the server's own functions,
+so that a restored object reads the same.
 """
 
 from __future__ import annotations
@@ -90,8 +90,7 @@ OBJECTS: dict[str, LiteralString] = {
     "index": "SELECT c.oid::regclass::text, pg_get_indexdef(c.oid) || CASE WHEN i.indisvalid THEN '' ELSE ' INVALID' "
     "END || CASE WHEN i.indisclustered THEN ' CLUSTERED' ELSE '' END FROM pg_index AS i "
     "JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-    "WHERE c.relpersistence <> 't' AND " + SCHEMAS + " AND " + mine("pg_class", "i.indrelid")
-    + " AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = c.oid AND k.contype IN ('p', 'u', 'x'))",
+    "WHERE c.relpersistence <> 't' AND " + SCHEMAS + " AND " + mine("pg_class", "i.indrelid"),
     "foreign_key": "SELECT k.conrelid::regclass::text || '.' || quote_ident(k.conname), pg_get_constraintdef(k.oid) "
     "|| CASE WHEN k.convalidated THEN '' ELSE ' (unvalidated)' END FROM pg_constraint AS k "
     "JOIN pg_namespace AS n ON n.oid = k.connamespace WHERE k.contype = 'f' AND k.conrelid <> 0 AND " + SCHEMAS

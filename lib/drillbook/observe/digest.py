@@ -5,7 +5,9 @@ depend on the order of rows, counts a duplicate twice, and is exact, because
 PostgreSQL sums bigint into numeric, which cannot overflow. XOR is no choice:
 two equal rows cancel out, and a table of doubled rows would look empty.
 
-`record64-v1` hashes the row as a record. A record's hash follows equality, and
+`record64-v1` hashes the row as a record, and that hash once more: a record's
+hash is linear in its columns' hashes, so the sum of bare ones does not see two
+rows swap the values of one column (139 of 200 such swaps passed). It also follows equality, and
 equality forgives what a restore must not: 1.0 = 1.00, -0 = 0, '24 h' = '1 day';
 and json and xml have none. So only types whose equality is identity stay as
 they are; every other column is cast to text under pinned settings.
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 
 from psycopg import sql
 
@@ -76,8 +79,7 @@ def query(schema: str, table: str, columns: Sequence[Column], name: str) -> sql.
     """
     ordered = sorted(columns, key=lambda column: column.name)
     record = sql.SQL("ROW({})").format(sql.SQL(", ").join(expression(column) for column in ordered))
-    template = "hash_record_extended({}, 0)" if name == RECORD else "hashtextextended(({})::text, 0)"
-    hashed = sql.SQL(template).format(record)
+    hashed = sql.SQL(_hash(name)).format(record)
     relation = sql.Identifier(schema, table)
     return sql.SQL("SELECT count(*), coalesce(sum({}), 0)::text FROM ONLY {} AS t").format(hashed, relation)
 
@@ -92,9 +94,14 @@ def large_objects_query(name: str) -> sql.Composed:
 
     `lo_get` and not `pg_largeobject`: the latter is for superusers alone.
     """
-    record = "ROW(oid, at, slice)"
-    hashed = f"hash_record_extended({record}, 0)" if name == RECORD else f"hashtextextended(({record})::text, 0)"
-    return sql.SQL(_LARGE_OBJECTS).format(hashed=sql.SQL(hashed))  # type: ignore[arg-type]
+    hashed = sql.SQL(_hash(name)).format(sql.SQL("ROW(oid, at, slice)"))
+    return sql.SQL(_LARGE_OBJECTS).format(hashed=hashed)
+
+
+def _hash(name: str) -> LiteralString:
+    if name == RECORD:
+        return "hash_record_extended(ROW(int8send(hash_record_extended({}, 0))), 0)"
+    return "hashtextextended(({})::text, 0)"
 
 
 _LARGE_OBJECTS = """

@@ -55,7 +55,6 @@ class DatabaseContent(Frozen):
     `grants` an object to its owner and ACL as JSON, `extensions` a name to its
     version, `settings` what belongs to the database itself (owner, encoding,
     `set:ROLE:NAME`), `large_objects` is their number and the sum of their hashes.
-    An index that stands for a constraint counts as that constraint.
     """
 
     database: str

@@ -1,0 +1,126 @@
+"""The target's volumes beside those of its databases, and their contents as tar streams from the engine."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from drillbook.errors import RunbookError
+from drillbook.observe import engine
+from drillbook.observe.facts import ContainerFact
+from drillbook.observe.files import Stream
+from drillbook.target import Target
+
+PLACE = "/drillbook-volume"
+DATA_FOLDERS = ("/var/lib/postgresql", "/bitnami/postgresql", "/var/lib/pgsql")
+
+
+@dataclass(frozen=True)
+class DeclaredVolume:
+    """A named volume of the project that is archived as files.
+
+    `containers` are all of the target's containers that mount it, by name;
+    `image_id` is one of theirs, to make helper containers from.
+    """
+
+    name: str
+    key: str
+    kind: Literal["files", "redis"]
+    service: str
+    destination: str
+    image_id: str
+    container_id: str
+    running: bool
+    containers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What a tar stream held: members, bytes of file content, and a digest over both."""
+
+    members: int
+    bytes: int
+    digest: str
+
+
+def declared_volumes(target: Target) -> tuple[DeclaredVolume, ...]:
+    """Every named volume of the target's project but the databases' own data. Changes nothing."""
+    if target.stack is None:
+        return ()
+    everything = engine.containers(target)
+    services = {database.service for database in target.databases.values()}
+    found = []
+    for volume in engine.volumes(target):
+        holders = [c for c in everything if any(m.name == volume.name for m in c.mounts)]
+        if not any(c.service in services and _is_data(c, volume.name) for c in holders):
+            found.append(_declared(target, volume.name, volume.key, holders or list(everything)[:1], bool(holders)))
+    return tuple(found)
+
+
+def _is_data(container: ContainerFact, volume: str) -> bool:
+    return any(m.name == volume and m.destination.startswith(DATA_FOLDERS) for m in container.mounts)
+
+
+def _declared(target: Target, name: str, key: str, near: list[ContainerFact], mounted: bool) -> DeclaredVolume:
+    if not near:
+        raise RunbookError(
+            f"volume {name} has no container beside it whose image could read it",
+            "start the stack (docker compose up -d), then run this again",
+        )
+    wanted = target.volumes.get(key) or target.volumes.get(name)
+    service = wanted.service if wanted and wanted.service else near[0].service
+    first = next((c for c in near if c.service == service), near[0])
+    destination = next((m.destination for m in first.mounts if m.name == name), "")
+    return DeclaredVolume(
+        name=name, key=key, kind=wanted.kind if wanted else "files", service=service if mounted else "",
+        destination=destination, image_id=first.image_id, container_id=first.id, running=first.running,
+        containers=tuple(sorted(c.name for c in near)) if mounted else (),
+    )  # fmt: skip
+
+
+@contextmanager
+def window(client: Any, image_id: str, volume: str, mode: Literal["ro", "rw"], label: str) -> Iterator[str]:
+    """The id of a container that is created, never started, and shows *volume* at `PLACE`; removed at the end.
+
+    Changes nothing that lasts.
+    """
+    host = client.api.create_host_config(binds={volume: {"bind": PLACE, "mode": mode}}, network_mode="none")
+    made = client.api.create_container(
+        image_id, command=["true"], entrypoint=["true"], host_config=host, labels={"drillbook.helper": label}
+    )
+    try:
+        yield made["Id"]
+    finally:
+        client.api.remove_container(made["Id"], v=True, force=True)
+
+
+def archive(client: Any, container: str) -> Iterator[bytes]:
+    """The volume that *container* shows at `PLACE`, as the chunks of a tar stream; member names begin with `.`."""
+    chunks, _ = client.api.get_archive(container, f"{PLACE}/.")
+    return iter(chunks)
+
+
+def tree_of(chunks: Iterator[bytes]) -> Tree:
+    """Read a tar stream to its end, every member whole.
+
+    Raises:
+        tarfile.TarError, EOFError: it is cut or is no tar stream.
+    """
+    lines, size = [], 0
+    with tarfile.open(fileobj=io.BufferedReader(Stream(chunks), 1 << 20), mode="r|") as stream:
+        for member in stream:
+            content = member.linkname
+            handle = stream.extractfile(member) if member.isreg() else None
+            if handle is not None:
+                content = hashlib.file_digest(handle, "sha256").hexdigest()  # type: ignore[arg-type]
+                size += member.size
+            name = member.name.removeprefix("./").rstrip("/") or "."
+            if name != ".":
+                lines.append(f"{name}\0{member.type!r}\0{member.mode:o}\0{member.uid}:{member.gid}\0{member.size}\0{content}")
+    whole = hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
+    return Tree(len(lines), size, whole)

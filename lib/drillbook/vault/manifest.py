@@ -1,0 +1,125 @@
+"""The manifest: what a backup holds. It is written last; a folder without it is no backup."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from drillbook.errors import VaultError
+from drillbook.vault.checksum import sha256, sync_folder
+from drillbook.vault.content import DatabaseContent, Frozen
+
+FILE = "manifest.json"
+
+
+class DumpEntry(Frozen):
+    """One database's dump: `folder` and all paths are relative to the backup's folder."""
+
+    server: str
+    folder: str
+    content: DatabaseContent
+    compression: str
+    client_version: str
+    seconds: float
+    empty: bool
+
+
+class ServerEntry(Frozen):
+    """The server that databases came from, and the file of its roles."""
+
+    version: str
+    user: str
+    image_id: str = ""
+    image_ref: str = ""
+    system_identifier: str = ""
+    roles: str = ""
+    role_names: tuple[str, ...] = ()
+    role_passwords: bool = False
+
+    @property
+    def major(self) -> int:
+        return int(self.version.split(".")[0].split()[0])
+
+
+class VolumeEntry(Frozen):
+    """One volume's archive. `tree` is a digest over its members, `digest` over redis' persistent keys.
+
+    `digest` is None where there is none, or where the keys never held still.
+    """
+
+    key: str
+    kind: Literal["files", "redis"]
+    service: str
+    destination: str
+    file: str
+    bytes: int
+    members: int
+    tree: str
+    image_id: str
+    keys: int | None = None
+    digest: str | None = None
+    config: dict[str, str] = {}
+
+
+class Manifest(Frozen):
+    """A finished backup. Times are UTC; `checksums` maps every file but the manifest to its sha256."""
+
+    format: Literal[1] = 1
+    name: str
+    target: str
+    identity: str
+    drillbook: str
+    started: datetime
+    ended: datetime
+    servers: dict[str, ServerEntry]
+    databases: dict[str, DumpEntry]
+    volumes: dict[str, VolumeEntry] = {}
+    checksums: dict[str, str] = {}
+
+    @property
+    def tables(self) -> int:
+        return sum(len(entry.content.tables) for entry in self.databases.values())
+
+    @property
+    def rows(self) -> int:
+        return sum(entry.content.rows for entry in self.databases.values())
+
+
+def write(manifest: Manifest, folder: Path) -> str:
+    """Put the manifest into *folder*, on disk before this returns; gives its sha256.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
+    """
+    file = folder / FILE
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as stream:
+        stream.write(manifest.model_dump_json(indent=1))
+        stream.flush()
+        os.fsync(stream.fileno())
+    sync_folder(folder)
+    return sha256(file)
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of the backup in *folder*.
+
+    Raises:
+        VaultError: it is not there, or is not whole.
+    """
+    file = folder / FILE
+    try:
+        return Manifest.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise VaultError(f"{file} cannot be read: {error.strerror}", "the folder is not a finished backup") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise VaultError(
+            f"{file} is not a manifest: {where} {first['msg']}".replace("  ", " "),
+            "choose another backup (drillbook backups); this one was damaged after it was made",
+        ) from error
