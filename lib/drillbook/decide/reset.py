@@ -9,7 +9,7 @@ from drillbook.decide.diagnose import CODE_CAUSES, Diagnosis
 from drillbook.decide.freshness import source_digest
 from drillbook.decide.plan import Plan, Step
 from drillbook.errors import NotProven, NotThisIncident, RunbookError
-from drillbook.observe.facts import BackupFact, Snapshot
+from drillbook.observe.facts import BackupFact, Snapshot, SourceFact
 from drillbook.target import Target
 
 BUILD_TIMEOUT_SECONDS = 1800
@@ -125,14 +125,23 @@ def _keep(snapshot: Snapshot, names: list[str]) -> list[Step]:
 
 
 def _build(snapshot: Snapshot, names: list[str], commands: Commands) -> list[Step]:
-    source = snapshot.sources[names[0]]
+    source = snapshot.deployed
+    outside = [s.context for s in snapshot.services if s.name in names and not _inside(s.context, source)]
+    if source is None or outside:
+        where = outside[0] if outside else "the deployed folder"
+        raise RunbookError(f"{where} cannot be staged: it is not inside the target's folder", "mend stack.directory")
     digest = source_digest(source.tracked)
-    argv = (*commands.staged, "build", "--no-cache", "--build-arg", f"BUILD_ID={digest[:12]}", *names)
+    build_id = ("--build-arg", f"BUILD_ID={digest[:12]}")
+    argv = (*commands.staged, "build", "--no-cache", *build_id, *names)
     args = {"from": source.directory, "to": commands.staging, "digest": digest}
     stage = Step("stage-context", "context.stage", f"{len(source.tracked)} tracked files", args=args)
     build = Step("build-images", "image.build", ", ".join(names), argv, timeout_seconds=BUILD_TIMEOUT_SECONDS)
     proofs = [Step(f"prove-{name}", "image.prove", name, args={"service": name}) for name in names]
     return [stage, build, *proofs]
+
+
+def _inside(context: str, source: SourceFact | None) -> bool:
+    return source is not None and f"{context}/".startswith(f"{source.directory}/")
 
 
 def _replace(name: str, compose: tuple[str, ...]) -> Step:
@@ -150,8 +159,7 @@ def _volumes(snapshot: Snapshot) -> Step:
 
 
 def _answers(snapshot: Snapshot, scope: str) -> Step:
-    builds = {name: source_digest(source.tracked)[:12] for name, source in snapshot.sources.items()}
-    build_id = next(iter(builds.values()), "") if scope == "images" else ""
+    build_id = source_digest(snapshot.deployed.tracked)[:12] if scope == "images" and snapshot.deployed else ""
     return Step("ask-endpoints", "endpoints.answer", "every endpoint", args={"build_id": build_id, "times": 10})
 
 

@@ -140,13 +140,17 @@ class BackupFact:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything observed at one moment. What could not be observed is absent and named in `unknown`."""
+    """Everything observed at one moment. What could not be observed is absent and named in `unknown`.
+
+    `deployed` is the compose project's whole folder, `sources` the part of it that is each service's code.
+    """
 
     target: str
     identity: str
     containers: tuple[ContainerFact, ...] = ()
     volumes: tuple[VolumeFact, ...] = ()
     services: tuple[ServiceFact, ...] = ()
+    deployed: SourceFact | None = None
     sources: Mapping[str, SourceFact] = field(default_factory=dict)
     images: tuple[FilesFact, ...] = ()
     processes: tuple[FilesFact, ...] = ()

@@ -72,6 +72,7 @@ def _stack(target: Target, unknown: Unknowns) -> dict[str, Any]:
         "containers": containers,
         "volumes": unknown.attempt("volumes", lambda: engine.volumes(target), ()),
         "services": unknown.attempt("compose file", lambda: compose.services(target), ()),
+        "deployed": unknown.attempt("deployed folder", lambda: source_tree(target.directory, ()), None),
         "sources": unknown.attempt("source", lambda: sources(target), {}),
         "images": tuple(images),
         "processes": tuple(processes),
