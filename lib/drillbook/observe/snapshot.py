@@ -57,6 +57,7 @@ def observe(target: Target) -> Snapshot:
 def _stack(target: Target, unknown: Unknowns) -> dict[str, Any]:
     containers = unknown.attempt("containers", lambda: engine.containers(target), ())
     code = {n: s.code for n, s in target.stack.services.items() if s.code} if target.stack else {}
+    artifacts = tuple(sorted({a for c in code.values() if c and c.source == "." for a in c.artifacts}))
     running = [c for c in containers if c.running and c.service in code]
     images, processes, seen = [], [], dict[tuple[str, str], FilesFact]()
     for container in running:
@@ -72,7 +73,7 @@ def _stack(target: Target, unknown: Unknowns) -> dict[str, Any]:
         "containers": containers,
         "volumes": unknown.attempt("volumes", lambda: engine.volumes(target), ()),
         "services": unknown.attempt("compose file", lambda: compose.services(target), ()),
-        "deployed": unknown.attempt("deployed folder", lambda: source_tree(target.directory, ()), None),
+        "deployed": unknown.attempt("deployed folder", lambda: source_tree(target.directory, artifacts), None),
         "sources": unknown.attempt("source", lambda: sources(target), {}),
         "images": tuple(images),
         "processes": tuple(processes),
@@ -135,7 +136,7 @@ def backup_facts(target: Target) -> tuple[BackupFact, ...]:
         BackupFact(
             name=backup.name,
             ended=backup.ended.isoformat(),
-            age_seconds=(now - backup.ended).total_seconds(),
+            age_seconds=backup.age_seconds(now),
             proven=backup.verdict == "proven",
             rows={f"{key}/{t.name}": t.rows for key, db in backup.manifest.databases.items() for t in db.content.tables},
             identity=backup.manifest.identity,

@@ -38,7 +38,7 @@ class VerifyRun(Run):
         found = diagnose(facts)
         checks = list(found.evidence)
         if against:
-            checks += held_against(self.target, Vault(self.target.vault).choose(against))
+            checks += held_against(self.target, Vault(self.target.vault).choose(against, self.target.identity))
         verdict = overall(check.verdict for check in checks)
         self.keep_evidence("verify", checks)
         self.result(verdict=verdict, checks=[check.as_json() for check in checks], against=against)
@@ -51,7 +51,7 @@ class VerifyRun(Run):
 
 def held_against(target: Target, backup: Backup) -> list[Evidence]:
     """The live databases and redis volumes against what the backup's manifest says, one check each."""
-    manifest = backup.manifest
+    manifest = backup.whole()
     live = contents(target)
     checks = [e for key, db in manifest.databases.items() if key in live for e in compare(db.content, live[key])]
     seen = redis.digests(target)

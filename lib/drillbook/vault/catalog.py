@@ -129,6 +129,22 @@ class Vault:
         count = "no backup" if not found else f"{len(found)} backups"
         raise VaultError(f"{count} called {name!r} in {self.path}", f"run 02-backup; the newest are: {known}")
 
+    def choose(self, name: str, identity: str) -> Backup:
+        """The backup called *name*; `newest` is the newest whole one of this *identity*, `proven` the newest proven.
+
+        Raises:
+            VaultError: there is none.
+        """
+        if name not in ("newest", "proven"):
+            return self.get(name)
+        ours = [b for b in self.backups() if b.manifest is not None and b.manifest.identity == identity]
+        found = [b for b in ours if name == "newest" or b.verdict == "proven"]
+        if not found:
+            kind = "proven backup" if name == "proven" else "backup"
+            hint = "run 06-drill on one of those there are" if ours else "run 02-backup, then 06-drill"
+            raise VaultError(f"there is no {kind} in {self.path}; it holds {len(ours)} of this target", hint)
+        return max(found, key=lambda backup: backup.ended)
+
     def add_proof(self, backup: Backup, proof: Proof) -> Backup:
         """Put *proof* beside *backup*; gives the backup as it stands now.
 
