@@ -1,0 +1,227 @@
+"""The practice stack: made, kept healthy, taken down. It never touches anything else on the engine."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from drillbook.act import practice
+from drillbook.act.images import ensure_images
+from drillbook.act.install import answers, stop_engine, tell
+from drillbook.act.site import Site, deploy, state
+from drillbook.errors import BadParameters, EngineDown, RunbookError
+from drillbook.observe import engine
+from drillbook.observe.command import Completed, environment, run_checked
+
+BUILT = ("app1", "app2", "scraper")
+STATEFUL = ("postgres", "redis-cache", "redis-queue")
+VOLUMES = ("postgres_data", "redis_cache_data", "redis_queue_data")
+SERVICES = (*BUILT, *STATEFUL, "proxy")
+
+
+def up(project: str = "connect", port: int = 8080, rows: int = 0) -> dict[str, Any]:
+    """The healthy practice stack, whatever an earlier run left of it; how it went as plain JSON.
+
+    Changes only what belongs to *project*: its working directory, images,
+    containers and volumes. Its data is reset where it differs from the seed.
+
+    Raises:
+        BadParameters: the name or the port cannot be used.
+        EngineDown: no engine answers.
+    """
+    started = time.monotonic()
+    site = Site(_checked(project))
+    if not answers():
+        raise EngineDown("no container engine answers", "drillbook sandbox engine installs and starts one on Debian")
+    tag = ensure_images()
+    deploy(site, port, tag)
+    _claim(site, port)
+    built = _build(site)
+    loaded = _reset_data(site, rows)
+    compose(site, "up", "-d", "--no-build", "--remove-orphans")
+    _recreate_edited(site)
+    wait_healthy(project)
+    return {
+        "project": project, "url": f"http://127.0.0.1:{port}", "directory": str(site.directory),
+        "target": str(site.target_file), "built": built, "loaded": loaded, **practice.shape(psql(site)),
+        "seconds": round(time.monotonic() - started, 1),
+    }  # fmt: skip
+
+
+def down(project: str = "connect") -> dict[str, Any]:
+    """Remove the containers, network, volumes and images of exactly this sandbox, and its folder's records.
+
+    Raises:
+        BadParameters: `sandbox up` made no such sandbox.
+    """
+    site = Site(_checked(project))
+    target = site.target
+    _claim(site, 0)
+    compose(site, "down", "--remove-orphans", "--timeout", "20")
+    api = engine.client(target).api
+    gone = [name for name in _volumes(site) if not api.remove_volume(name)]
+    tags = [tag for service in BUILT for image in api.images(name=f"{project}-{service}") for tag in image["RepoTags"] or []]
+    for reference in tags:
+        api.remove_image(reference, force=False)
+    for file in (site.record, site.target_file):
+        file.unlink(missing_ok=True)
+    return {"project": project, "volumes": gone, "images": tags}
+
+
+def all_sandboxes() -> tuple[str, ...]:
+    """The projects that `up` made and `down` has not taken down."""
+    return tuple(sorted(file.parent.name for file in state().glob("*/target.yaml")))
+
+
+def clean() -> None:
+    """Take down every sandbox, then the engine, where drillbook started it."""
+    from drillbook.act.embedded import down_embedded
+
+    if answers():
+        for project in all_sandboxes():
+            tell(f"taking down the sandbox {project}")
+            down(project)
+    down_embedded()
+    stop_engine()
+
+
+def wait_healthy(project: str = "connect", services: Iterable[str] = SERVICES, timeout: float = 180) -> float:
+    """Wait until every one of *services* runs and is healthy; how long that took, in seconds.
+
+    Raises:
+        RunbookError: some are not after *timeout* seconds; it names them.
+    """
+    site, started = Site(project), time.monotonic()
+    wanted = set(services)
+    while True:
+        facts = engine.containers(site.target)
+        ready = {f.service for f in facts if f.running and f.health == "healthy"}
+        if wanted <= ready:
+            return round(time.monotonic() - started, 1)
+        if time.monotonic() - started > timeout:
+            raise RunbookError(
+                f"not healthy after {timeout:g} s: {', '.join(sorted(wanted - ready))}",
+                f"look at: docker compose -p {project} --project-directory {site.directory} logs",
+            )
+        time.sleep(0.3)
+
+
+def compose(site: Site, *words: str, timeout: float = 900) -> Completed:
+    """Run `docker compose` for the sandbox.
+
+    Raises:
+        CommandFailed: it failed.
+    """
+    return run_checked(site.compose(*words), timeout=timeout, env=environment(site.target))
+
+
+def psql(site: Site) -> tuple[str, ...]:
+    """The argv of psql in the sandbox's server."""
+    return site.compose("exec", "-T", "postgres", "psql", "-X", "-U", "connect", "-d", "connect")
+
+
+def remove_data(site: Site) -> list[str]:
+    """Remove the stateful services' containers and exactly the three named volumes; their names."""
+    compose(site, "rm", "--stop", "--force", *STATEFUL)
+    api = engine.client(site.target).api
+    return [name for name in _volumes(site) if not api.remove_volume(name)]
+
+
+def _redis_cli(site: Site, service: str) -> tuple[str, ...]:
+    return site.compose("exec", "-T", service, "redis-cli")
+
+
+def _checked(project: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", project) or project == "embedded":
+        raise BadParameters(f"{project!r} cannot be a sandbox's project", "use small letters, digits and -")
+    return project
+
+
+def _claim(site: Site, port: int) -> None:
+    """Make sure that the project's name and *port* are ours or free.
+
+    Raises:
+        BadParameters: someone else's containers, volumes or server have them.
+    """
+    api = engine.client(site.target).api
+    labelled = api.containers(all=True, filters={"label": f"{engine.PROJECT}={site.project}"})
+    others = {row["Labels"].get(f"{engine.PROJECT}.working_dir", "?") for row in labelled} - {str(site.directory)}
+    if others:
+        raise BadParameters(f"the compose project {site.project} belongs to {', '.join(sorted(others))}", "use another name")
+    names = {f"{site.project}_{key}" for key in VOLUMES}
+    foreign = names & {row["Name"] for row in api.volumes()["Volumes"] or []} - set(_volumes(site))
+    if foreign:
+        raise BadParameters(f"no sandbox made the volume {', '.join(sorted(foreign))}", "use another project name")
+    proxy = any(row["Labels"].get("com.docker.compose.service") == "proxy" for row in labelled)
+    if port and not proxy and _taken(port):
+        raise BadParameters(f"port {port} is in use on 127.0.0.1", "choose another: drillbook sandbox up --port N")
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _volumes(site: Site) -> list[str]:
+    """Those of the three named volumes that are there and that a sandbox made."""
+    labels = [f"{engine.PROJECT}={site.project}", "drillbook.sandbox=1"]
+    rows = engine.client(site.target).api.volumes(filters={"label": labels})["Volumes"] or []
+    return sorted(row["Name"] for row in rows)
+
+
+def _build(site: Site) -> bool:
+    """Build the sandbox's images, unless the tags still mean what the last healthy build made."""
+    environment_file = (site.directory / ".env").read_text()
+    if _remembered(site).get("images") == _images(site) and _remembered(site).get("environment") == environment_file:
+        return False
+    compose(site, "build", *BUILT)
+    _remember(site, images=_images(site), environment=environment_file)
+    return True
+
+
+def _images(site: Site) -> dict[str, str]:
+    client = engine.client(site.target)
+    return {service: engine.image_id(client, f"{site.project}-{service}") or "none" for service in BUILT}
+
+
+def _reset_data(site: Site, rows: int) -> bool:
+    """Bring database and redis to the seed; False when they were there already."""
+    if len(_volumes(site)) == len(VOLUMES):
+        _stateful(site)
+        if _remembered(site).get("data") == [rows, practice.content(psql(site)), practice.queue(_redis_cli(site, "redis-queue"))]:
+            return False
+    remove_data(site)
+    _stateful(site)
+    practice.load(psql(site), rows)
+    practice.fill(_redis_cli(site, "redis-queue"), "queue")
+    practice.fill(_redis_cli(site, "redis-cache"), "cache")
+    _remember(site, data=[rows, practice.content(psql(site)), practice.queue(_redis_cli(site, "redis-queue"))])
+    return True
+
+
+def _stateful(site: Site) -> None:
+    compose(site, "up", "-d", "--no-build", *STATEFUL)
+    wait_healthy(site.project, STATEFUL)
+
+
+def _recreate_edited(site: Site) -> None:
+    """Replace containers whose code was changed in place."""
+    api = engine.client(site.target).api
+    facts = [fact for fact in engine.containers(site.target) if fact.service in BUILT]
+    edited = {f.service for f in facts for change in api.diff(f.id) or [] if change["Path"].startswith("/app")}
+    if edited:
+        compose(site, "up", "-d", "--no-build", "--no-deps", "--force-recreate", *sorted(edited))
+
+
+def _remembered(site: Site) -> dict[str, Any]:
+    file: Path = site.record
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def _remember(site: Site, **what: Any) -> None:
+    site.record.write_text(json.dumps({**_remembered(site), **what}))

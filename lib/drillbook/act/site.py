@@ -1,0 +1,160 @@
+"""The practice site as it is deployed: a working directory with a git history of its own, as on a server."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from drillbook import home
+from drillbook.errors import BadParameters
+from drillbook.observe.command import run_checked
+from drillbook.observe.compose import compose_argv
+from drillbook.target import Target, load_target, parse_target
+
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "connect", "GIT_AUTHOR_EMAIL": "connect@example.com", "GIT_AUTHOR_DATE": "2025-10-12T09:00:00Z",
+    "GIT_COMMITTER_NAME": "connect", "GIT_COMMITTER_EMAIL": "connect@example.com",
+    "GIT_COMMITTER_DATE": "2025-10-12T09:00:00Z", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Site:
+    """One sandbox by its compose project; everything of it lies below `sandbox/.state/`."""
+
+    project: str
+
+    @property
+    def directory(self) -> Path:
+        """The working directory of the stack."""
+        return state() / self.project
+
+    @property
+    def password_file(self) -> Path:
+        """The database's password; outside the directory, which `COPY . .` may bring into an image whole."""
+        return state() / f"{self.project}.password"
+
+    @property
+    def target_file(self) -> Path:
+        return self.directory / "target.yaml"
+
+    @property
+    def record(self) -> Path:
+        """What the sandbox looked like when it was last made: images, content of database and queue."""
+        return state() / f"{self.project}.json"
+
+    @property
+    def target(self) -> Target:
+        """The sandbox as a target.
+
+        Raises:
+            BadParameters: there is no such sandbox.
+        """
+        if not self.target_file.is_file():
+            raise BadParameters(f"there is no sandbox {self.project!r}", "make it: drillbook sandbox up")
+        return load_target(str(self.target_file))
+
+    def compose(self, *words: str) -> tuple[str, ...]:
+        """`docker compose` for this sandbox, then *words*."""
+        return compose_argv(self.target, *words)
+
+
+def state() -> Path:
+    """The folder of all sandboxes, which git ignores."""
+    return home.sandbox() / ".state"
+
+
+def source() -> Path:
+    """The site's sources in the house."""
+    return home.sandbox() / "connect" / "site"
+
+
+def deploy(site: Site, port: int, tag: str) -> None:
+    """Bring the working directory to the healthy sources, committed, with nothing beside them.
+
+    Changes the working directory: artifacts and edits in it are gone. Files that
+    are right keep their times.
+    """
+    site.directory.mkdir(parents=True, exist_ok=True)
+    if not site.password_file.is_file():
+        _write(site.password_file, secrets.token_urlsafe(24) + "\n")
+    wanted = {str(p.relative_to(source())): p.read_bytes() for p in sorted(source().rglob("*")) if p.is_file()}
+    for path in sorted(site.directory.rglob("*"), reverse=True):
+        name = str(path.relative_to(site.directory))
+        if name.split("/")[0] != ".git" and name not in wanted and name not in (".env", "target.yaml"):
+            _remove(path)
+    for name, content in wanted.items():
+        file = site.directory / name
+        if not file.is_file() or file.read_bytes() != content:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+    _commit(site)
+    _write(site.target_file, yaml.safe_dump(_described(site.project, port), sort_keys=False, allow_unicode=True))
+    digest = source_digest(site.directory)
+    settings = {
+        "PORT": port, "DRILLBOOK_TAG": tag, "PASSWORD_FILE": site.password_file, "BUILD_ID": f"sandbox-{digest[:12]}",
+        "REVISION": revision(site), "SOURCE_DIGEST": digest,
+    }  # fmt: skip
+    _write(site.directory / ".env", "".join(f"{key}={value}\n" for key, value in settings.items()))
+
+
+def source_digest(directory: Path) -> str:
+    """The digest that build.mjs writes: sha256 of the sorted lines `<sha256>  <path>` of what it bundles."""
+    bundled = [directory / "server.js", *(f for part in ("lib", "app") for f in (directory / part).rglob("*.js"))]
+    lines = [f"{hashlib.sha256(f.read_bytes()).hexdigest()}  {f.relative_to(directory)}\n" for f in bundled]
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def revision(site: Site) -> str:
+    """The commit that is deployed."""
+    return run_checked(_git(site, "rev-parse", "--short=12", "HEAD"), timeout=60).stdout.strip()
+
+
+def _commit(site: Site) -> None:
+    environment = {**os.environ, **IDENTITY}
+    if not (site.directory / ".git").is_dir():
+        run_checked(_git(site, "init", "-q", "-b", "main"), timeout=60, env=environment)
+    run_checked(_git(site, "add", "-A"), timeout=60, env=environment)
+    if run_checked(_git(site, "status", "--porcelain"), timeout=60, env=environment).stdout:
+        run_checked(_git(site, "commit", "-q", "-m", "Deploy connect"), timeout=60, env=environment)
+
+
+def _git(site: Site, *words: str) -> tuple[str, ...]:
+    return ("git", "-c", "safe.directory=*", "-C", str(site.directory), *words)
+
+
+def _described(project: str, port: int) -> dict[str, Any]:
+    """What parameters/targets/connect.yaml says, for this project and port."""
+    file = home.targets() / "connect.yaml"
+    raw: dict[str, Any] = yaml.safe_load(file.read_text())
+    parse_target(raw, file)
+    raw["name"] = raw["stack"]["project"] = project
+    raw["stack"]["directory"] = "."
+    for database in raw["databases"].values():
+        database["password"] = f"file:../{project}.password"
+    for endpoint in raw["endpoints"].values():
+        endpoint["url"] = endpoint["url"].replace(":8080/", f":{port}/")
+    raw["backup"] = {**raw.get("backup", {}), "vault": "../../../outputs/vault"}
+    return raw
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file of mode 0600, unless it says so already."""
+    if file.is_file() and file.read_text() == text:
+        return
+    file.touch(mode=0o600)
+    file.write_text(text)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, or a folder that is empty by now."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
+    elif not any(path.iterdir()):
+        path.rmdir()
