@@ -45,7 +45,9 @@ def stage(step: Step, context: Context) -> Mapping[str, Any]:
         shutil.copy(origin / name, to, follow_symlinks=False)
     digest = source_digest({name: sha256(staging / name) for name in source.tracked})
     if digest != step.args["digest"]:
-        raise StepFailed("the source changed while it was staged", "let the deployment finish, then run the reset again")
+        raise StepFailed(
+            "the source changed while it was staged", "let the deployment finish, then run the reset again"
+        )
     return {"files": len(source.tracked), "digest": digest}
 
 
@@ -103,8 +105,13 @@ def wait_healthy(context: Context, service: str, seconds: float = HEALTHY_SECOND
         if facts and all(f.running and f.health in ("", "healthy") for f in facts):
             return facts
         if time.monotonic() > until:
-            state = ", ".join(f"{f.name} {'running' if f.running else 'exited'} {f.health}" for f in facts) or "no container"
-            raise StepFailed(f"{service} was not healthy within {seconds:.0f} s: {state}", f"docker compose logs {service}")
+            state = (
+                ", ".join(f"{f.name} {'running' if f.running else 'exited'} {f.health}" for f in facts)
+                or "no container"
+            )
+            raise StepFailed(
+                f"{service} was not healthy within {seconds:.0f} s: {state}", f"docker compose logs {service}"
+            )
         time.sleep(POLL_SECONDS)
 
 
@@ -127,7 +134,9 @@ def hold(step: Step, context: Context) -> Mapping[str, Any]:
     now = {v.name for v in engine.volumes(context.target)}
     lost = sorted(set(step.args["names"]) - now)
     if lost:
-        raise StepFailed(f"volumes are gone that no step removes: {', '.join(lost)}", "stop; restore from the proven backup")
+        raise StepFailed(
+            f"volumes are gone that no step removes: {', '.join(lost)}", "stop; restore from the proven backup"
+        )
     return {"volumes": sorted(now), "lost": []}
 
 

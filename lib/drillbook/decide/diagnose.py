@@ -75,7 +75,14 @@ class Diagnosis:
         }
 
 
-CODE_CAUSES = {"stale-artifact", "stale-layer", "stale-container", "stale-context", "edited-in-place", "masked-by-mount"}
+CODE_CAUSES = {
+    "stale-artifact",
+    "stale-layer",
+    "stale-container",
+    "stale-context",
+    "edited-in-place",
+    "masked-by-mount",
+}
 DATA_CAUSES = {"schema-missing", "database-empty"}
 
 
@@ -174,7 +181,10 @@ def _next(snapshot: Snapshot, verdict: Verdict, causes: list[Cause]) -> Next:
     if names & DATA_CAUSES:
         if proven:
             return Next("restore", f"the data is gone; {proven[-1].name} is proven", {"backup": proven[-1].name})
-        return Next("", "the data is gone and no backup is proven: touch nothing, keep the volumes, drill what backups there are")
+        return Next(
+            "",
+            "the data is gone and no backup is proven: touch nothing, keep the volumes, drill what backups there are",
+        )
     if names & CODE_CAUSES:
         if not proven:
             return Next("backup", "the code is stale; a reset needs a proven backup first")

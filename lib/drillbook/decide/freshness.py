@@ -50,7 +50,9 @@ def freshness(snapshot: Snapshot) -> tuple[Evidence, ...]:
         found.extend(_process(snapshot, fact) for fact in snapshot.processes if fact.service == service)
         if not images:
             why = snapshot.unknown.get("containers", f"service {service} has no running container")
-            found.append(Evidence(f"image:{service}", "image", service, "unknown", why, "a running container to look into"))
+            found.append(
+                Evidence(f"image:{service}", "image", service, "unknown", why, "a running container to look into")
+            )
     found.extend(_build_response(snapshot, answer) for answer in snapshot.responses if answer.source_digest)
     return tuple(found)
 
@@ -73,7 +75,9 @@ def _context(service: str, source: SourceFact, images: list[FilesFact]) -> Evide
         return Evidence(f"context:{service}", "context", service, "pass", "no artifact gets in", expected, how)
     stale = any(_wrong(source, fact) for fact in images)
     verdict: Verdict = "fail" if copied and stale else "pass"
-    observed = f"{', '.join(through)} gets in" + (f"; {len(copied)} of its files lie unchanged in the image" if copied else "")
+    observed = f"{', '.join(through)} gets in" + (
+        f"; {len(copied)} of its files lie unchanged in the image" if copied else ""
+    )
     return Evidence(f"context:{service}", "context", service, verdict, observed, expected, how)
 
 
@@ -86,7 +90,11 @@ def _image(source: SourceFact, fact: FilesFact) -> Evidence:
     wrong = differing(source, fact.files)
     there = [path for path in source.tracked if path in fact.files]
     verdict: Verdict = "fail" if wrong else "pass" if there else "unknown"
-    observed = f"{len(wrong)} of {len(source.tracked)} differ: {named(wrong)}" if wrong else f"{len(there)} source files, all equal"
+    observed = (
+        f"{len(wrong)} of {len(source.tracked)} differ: {named(wrong)}"
+        if wrong
+        else f"{len(there)} source files, all equal"
+    )
     return Evidence(
         f"image:{fact.service}", "image", fact.service, verdict, observed, "source files in the image equal the source",
         f"docker cp $(docker create {fact.subject[:19]}):{fact.folder} - | sha256 of each file",
@@ -100,12 +108,16 @@ def _built(source: SourceFact, fact: FilesFact) -> list[Evidence]:
     found = []
     if fact.built_from:
         wrong = _wrong(source, fact)
-        observed = f"built from other content of {named(wrong)}" if wrong else f"{len(fact.built_from)} sources, all equal"
+        observed = (
+            f"built from other content of {named(wrong)}" if wrong else f"{len(fact.built_from)} sources, all equal"
+        )
         verdict: Verdict = "fail" if wrong else "pass"
         found.append(Evidence(f"bundle:{fact.service}", "image", fact.service, verdict, observed, expected, how))
         if copied and wrong:
             text = f"{len(copied)} bundled files are byte-identical to untracked files of the host: {named(copied)}"
-            found.append(Evidence(f"artifact:{fact.service}", "image", fact.service, "fail", text, "made by this build", how))
+            found.append(
+                Evidence(f"artifact:{fact.service}", "image", fact.service, "fail", text, "made by this build", how)
+            )
     return found
 
 
@@ -124,7 +136,9 @@ def _process(snapshot: Snapshot, fact: FilesFact) -> Evidence:
     expected = "the process sees the image's files"
     how = f"docker diff {container.name}"
     if image is None or not fact.files:
-        return Evidence(f"process:{container.name}", "process", container.name, "unknown", "no files read", expected, how)
+        return Evidence(
+            f"process:{container.name}", "process", container.name, "unknown", "no files read", expected, how
+        )
     wrong = sorted(p for p in image.files if fact.files.get(p) != image.files[p])
     observed = f"{len(wrong)} files differ: {named(wrong)}" if wrong else f"{len(image.files)} files, all equal"
     verdict: Verdict = "fail" if wrong else "pass"
@@ -136,8 +150,18 @@ def _build_response(snapshot: Snapshot, answer: ResponseFact) -> Evidence:
     how = f"curl {answer.url}"
     observed = f"build {answer.build_id or '?'}, source {answer.source_digest[:12]}"
     if image is None:
-        return Evidence(f"response:{answer.endpoint}", "response", answer.via, "unknown", observed, "a manifest to hold it against", how)
+        return Evidence(
+            f"response:{answer.endpoint}",
+            "response",
+            answer.via,
+            "unknown",
+            observed,
+            "a manifest to hold it against",
+            how,
+        )
     tracked = snapshot.sources[image.service].tracked
     wanted = source_digest({path: tracked.get(path, "gone") for path in image.built_from})
     verdict: Verdict = "pass" if answer.source_digest == wanted else "fail"
-    return Evidence(f"response:{answer.endpoint}", "response", answer.via, verdict, observed, f"source {wanted[:12]}", how)
+    return Evidence(
+        f"response:{answer.endpoint}", "response", answer.via, verdict, observed, f"source {wanted[:12]}", how
+    )

@@ -23,7 +23,9 @@ def health(snapshot: Snapshot) -> tuple[Evidence, ...]:
 
 
 def _alive(fact: ContainerFact) -> Evidence:
-    state = f"{'running' if fact.running else f'exited with {fact.exit_code}'}{f', {fact.health}' if fact.health else ''}"
+    state = (
+        f"{'running' if fact.running else f'exited with {fact.exit_code}'}{f', {fact.health}' if fact.health else ''}"
+    )
     good = fact.running and fact.health in ("", "healthy")
     verdict: Verdict = "pass" if good else "unknown" if fact.running and fact.health == "starting" else "fail"
     how = f"docker inspect -f '{{{{json .State}}}}' {fact.name}"
@@ -34,7 +36,8 @@ def _absent(snapshot: Snapshot) -> list[Evidence]:
     there = {fact.service for fact in snapshot.containers}
     gone = [s.name for s in snapshot.services if s.name not in there] if "containers" not in snapshot.unknown else []
     return [
-        Evidence(f"alive:{name}", "container", name, "fail", "no container", "running", "docker compose ps -a") for name in gone
+        Evidence(f"alive:{name}", "container", name, "fail", "no container", "running", "docker compose ps -a")
+        for name in gone
     ]
 
 
@@ -51,7 +54,15 @@ def _database(snapshot: Snapshot, fact: DatabaseFact) -> list[Evidence]:
     how = f'psql -d {fact.dbname} -c "\\dt *.*"'
     up: Verdict = "pass" if fact.reachable else "fail"
     found = [
-        Evidence(f"database:{fact.key}", "database", fact.key, up, fact.error or f"PostgreSQL {fact.server_version}", "it answers", how)
+        Evidence(
+            f"database:{fact.key}",
+            "database",
+            fact.key,
+            up,
+            fact.error or f"PostgreSQL {fact.server_version}",
+            "it answers",
+            how,
+        )
     ]
     return [*found, _schema(snapshot, fact, how), _rows(snapshot, fact, how)] if fact.reachable else found
 
@@ -73,7 +84,9 @@ def _rows(snapshot: Snapshot, fact: DatabaseFact, how: str) -> Evidence:
     before = [b for b in snapshot.backups if b.rows]
     if not before:
         verdict: Verdict = "unknown"
-        return Evidence(f"rows:{fact.key}", "database", fact.key, verdict, f"{total} rows", "a backup to hold it against", how)
+        return Evidence(
+            f"rows:{fact.key}", "database", fact.key, verdict, f"{total} rows", "a backup to hold it against", how
+        )
     last = sum(n for name, n in before[-1].rows.items() if name.startswith(f"{fact.key}/"))
     verdict = "fail" if total == 0 and last > 0 else "pass"
     expected = f"not empty: {last} rows in {before[-1].name}"

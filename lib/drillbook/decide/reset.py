@@ -51,7 +51,9 @@ def fresh_proof(snapshot: Snapshot, max_age_hours: float) -> BackupFact:
         raise NotProven(f"{snapshot.target} has no proven backup; {len(snapshot.backups)} unproven", hint)
     newest = proven[-1]
     if newest.age_seconds > max_age_hours * 3600:
-        raise NotProven(f"the newest proven backup is {newest.age_seconds / 3600:.1f} h old, over {max_age_hours:g} h", hint)
+        raise NotProven(
+            f"the newest proven backup is {newest.age_seconds / 3600:.1f} h old, over {max_age_hours:g} h", hint
+        )
     for fact in snapshot.databases:
         if not fact.reachable:
             raise NotProven(f"database {fact.key} cannot be held against {newest.name}: {fact.error}", hint)
@@ -104,7 +106,12 @@ def _stack(snapshot: Snapshot, scope: str, commands: Commands) -> list[Step]:
     images: list[Step] = []
     if scope == "images":
         images = [*_keep(snapshot, names), *_build(snapshot, names, commands), *aside]
-    return [*images, *(_replace(name, commands.compose) for name in names), _volumes(snapshot), _answers(snapshot, scope)]
+    return [
+        *images,
+        *(_replace(name, commands.compose) for name in names),
+        _volumes(snapshot),
+        _answers(snapshot, scope),
+    ]
 
 
 def _aside(path: str) -> Step:
@@ -169,7 +176,10 @@ def _database(snapshot: Snapshot, backup: BackupFact) -> list[Step]:
         aside = f"{fact.dbname}_aside_{backup.name[-6:]}"
         steps.append(
             Step(
-                f"aside-{fact.key}", "database.set_aside", fact.dbname, args={"key": fact.key, "aside": aside},
+                f"aside-{fact.key}",
+                "database.set_aside",
+                fact.dbname,
+                args={"key": fact.key, "aside": aside},
                 destroys=(f"database {fact.dbname} (renamed to {aside}, an empty one takes its place)",),
                 recovers=f"ALTER DATABASE {aside} RENAME TO {fact.dbname}, or restore {backup.name}",
             )  # fmt: skip

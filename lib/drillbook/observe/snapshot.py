@@ -17,7 +17,9 @@ from drillbook.target import Target
 from drillbook.vault.catalog import Vault
 
 T = TypeVar("T")
-CREATE_TABLE = re.compile(r'^\s*CREATE TABLE (?:IF NOT EXISTS )?"?(?:(\w+)"?\."?)?(\w+)"?', re.IGNORECASE | re.MULTILINE)
+CREATE_TABLE = re.compile(
+    r'^\s*CREATE TABLE (?:IF NOT EXISTS )?"?(?:(\w+)"?\."?)?(\w+)"?', re.IGNORECASE | re.MULTILINE
+)
 
 
 class Unknowns(dict[str, str]):
@@ -138,7 +140,9 @@ def backup_facts(target: Target) -> tuple[BackupFact, ...]:
             ended=backup.ended.isoformat(),
             age_seconds=backup.age_seconds(now),
             proven=backup.verdict == "proven",
-            rows={f"{key}/{t.name}": t.rows for key, db in backup.manifest.databases.items() for t in db.content.tables},
+            rows={
+                f"{key}/{t.name}": t.rows for key, db in backup.manifest.databases.items() for t in db.content.tables
+            },
             identity=backup.manifest.identity,
         )
         for backup in Vault(target.vault).backups()

@@ -99,7 +99,10 @@ def _play_docker() -> int:
     stage = Play(target)
     stage.scene("sandbox up: the healthy site", lambda _: f"healthy: {sandbox.up()['status']}")
     before = baseline(target)
-    stage.scene("the incident: corrected sources deployed beside an old .next", lambda _: _said(breakage.break_stack("stale-artifact", "connect")))
+    stage.scene(
+        "the incident: corrected sources deployed beside an old .next",
+        lambda _: _said(breakage.break_stack("stale-artifact", "connect")),
+    )
     for number in range(1, REBUILDS + 1):
         stage.scene(f"rebuild {number} with --no-cache, as on that night", lambda _: _said(breakage.rebuild("connect")))
     stage.runbook("diagnose: why does no rebuild help?", "diagnose")
@@ -108,7 +111,10 @@ def _play_docker() -> int:
     stage.runbook("drill: is the backup restorable?", "drill")
     plan = stage.runbook("reset, planned: refused without an approval", "reset", expect=3)["result"]["plan"]
     stage.runbook("reset, approved by fingerprint", "reset", approval=plan["fingerprint"])
-    stage.scene("the second blow: what `down -v` deletes is gone", lambda _: _said(breakage.break_stack("lost-schema", "connect")))
+    stage.scene(
+        "the second blow: what `down -v` deletes is gone",
+        lambda _: _said(breakage.break_stack("lost-schema", "connect")),
+    )
     _recover(stage, kept)
     return _end(stage, before, baseline(target))
 
@@ -118,13 +124,19 @@ def _play_embedded() -> int:
 
     target = load_target("embedded")
     stage = Play(target)
-    stage.told("No container engine: the code half of the incident (stale images, rebuilds, replaced containers) is not shown.")
+    stage.told(
+        "No container engine: the code half of the incident (stale images, rebuilds, replaced containers) is not shown."
+    )
     stage.scene("sandbox up: a PostgreSQL server of its own", lambda _: _said(embedded.up_embedded()))
     before = baseline(target)
-    stage.runbook("reset of the database, tried at once: refused without a proven backup", "reset", expect=3, scope="database")
+    stage.runbook(
+        "reset of the database, tried at once: refused without a proven backup", "reset", expect=3, scope="database"
+    )
     kept = stage.runbook("backup: database and roles", "backup")["result"]["backup"]
     stage.runbook("drill: is the backup restorable?", "drill")
-    plan = stage.runbook("reset, planned: refused without an approval", "reset", expect=3, scope="database")["result"]["plan"]
+    plan = stage.runbook("reset, planned: refused without an approval", "reset", expect=3, scope="database")["result"][
+        "plan"
+    ]
     stage.runbook("reset, approved by fingerprint", "reset", scope="database", approval=plan["fingerprint"])
     stage.scene("the second blow: the schema is gone", lambda _: _said(embedded.break_embedded("lost-schema")))
     _recover(stage, kept)
@@ -165,11 +177,21 @@ def _end(stage: Play, before: dict[str, tuple[str, str]], after: dict[str, tuple
     lost = [row for row in rows if row["verdict"] != "pass"]
     kind = "fail" if lost else "pass"
     total = sum(s.seconds for s in stage.scenes)
-    words = f"{len(lost)} tables or volumes differ" if lost else f"nothing lost: {len(rows)} tables and volumes equal the baseline"
-    views = [callout(kind, words, f"{total:.0f} s in all, {now()}"), table("What happened", scenes), table("Rows and digests, before and after", rows)]
+    words = (
+        f"{len(lost)} tables or volumes differ"
+        if lost
+        else f"nothing lost: {len(rows)} tables and volumes equal the baseline"
+    )
+    views = [
+        callout(kind, words, f"{total:.0f} s in all, {now()}"),
+        table("What happened", scenes),
+        table("Rows and digests, before and after", rows),
+    ]
     folder = home.outputs() / stage.target.name
     file = page.write(folder / "demo.html", "drillbook: the incident, played and resolved", [*views, _copies(stage)])
-    (folder / "demo.json").write_text(json.dumps({"verdict": kind, "scenes": scenes, "content": rows}, indent=1, default=str))
+    (folder / "demo.json").write_text(
+        json.dumps({"verdict": kind, "scenes": scenes, "content": rows}, indent=1, default=str)
+    )
     stage.told("\n" + "\n\n".join(view.text for view in reversed(views)) + f"\n\nThe whole as a page: {file}")
     return 1 if lost else 0
 

@@ -29,7 +29,9 @@ class DiagnoseRun(Run):
         self.keep_evidence("observe", found.evidence)
         told = found.as_json()
         self.result(**told)
-        self.note("confirm", tables.levels(found) + tables.causes(found), causes=sorted(found.names()), verdict=found.verdict)
+        self.note(
+            "confirm", tables.levels(found) + tables.causes(found), causes=sorted(found.names()), verdict=found.verdict
+        )
         return found
 
     def verify(self, diagnosis: Diagnosis) -> None:

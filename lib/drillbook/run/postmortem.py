@@ -89,7 +89,9 @@ class PostmortemRun(Run):
         views = [table("Impact", rows)]
         for told in records:
             for moment, items in told.evidence.items():
-                shown = [{k: item[k] for k in ("verdict", "level", "subject", "observed", "expected")} for item in items]
+                shown = [
+                    {k: item[k] for k in ("verdict", "level", "subject", "observed", "expected")} for item in items
+                ]
                 views.append(table(f"Evidence of {told.folder.name}, {moment}", shown, mono=("observed", "expected")))
         view = sum(views[1:], views[0])
         self.note("impact", view)
@@ -104,7 +106,13 @@ class PostmortemRun(Run):
         ])  # fmt: skip
         self.result(page=str(file), actions=len(actions))
         self.note("publish", callout("pass", "postmortem.html is written", str(file)))
-        show(callout("note", "Embed", "the tables above can be copied as they are; secrets were taken out when the runs ended"))
+        show(
+            callout(
+                "note",
+                "Embed",
+                "the tables above can be copied as they are; secrets were taken out when the runs ended",
+            )
+        )
 
 
 def _run_row(told: Told) -> dict[str, object]:
@@ -116,13 +124,22 @@ def _run_row(told: Told) -> dict[str, object]:
 
 def _events(told: Told) -> list[dict[str, object]]:
     runbook = told.record["runbook"]
-    rows: list[dict[str, object]] = [{"UTC": told.record["started"], "runbook": runbook, "event": "started", "what": told.folder.name}]
+    rows: list[dict[str, object]] = [
+        {"UTC": told.record["started"], "runbook": runbook, "event": "started", "what": told.folder.name}
+    ]
     for entry in told.events:
         if entry["event"] in TOLD:
             what = entry.get("fact") or entry.get("step") or entry.get("fingerprint", "")
             rows.append({"UTC": entry["at"], "runbook": runbook, "event": entry["event"], "what": what})
     if told.record.get("ended"):
-        rows.append({"UTC": told.record["ended"], "runbook": runbook, "event": told.record["status"], "what": told.record["reason"]})
+        rows.append(
+            {
+                "UTC": told.record["ended"],
+                "runbook": runbook,
+                "event": told.record["status"],
+                "what": told.record["reason"],
+            }
+        )
     return rows
 
 

@@ -87,12 +87,16 @@ class ResetRun(Run):
         self.keep_evidence("after", found.evidence)
         left = [cause for cause in found.causes if self.scope != "database" and cause.id in CODE_CAUSES]
         checks = [e for e in found.evidence if self.scope == "database" or e.level != "database"]
-        verdict = "fail" if left else "pass" if all(e.verdict != "fail" for e in _promised(checks, self.scope)) else "fail"
+        verdict = (
+            "fail" if left else "pass" if all(e.verdict != "fail" for e in _promised(checks, self.scope)) else "fail"
+        )
         self.result(plan=self.acted.as_json(), verdict=verdict, steps=self.done, **self._meanwhile())
         self.note("verify", tables.levels(found) + tables.evidence("After the reset", checks), verdict=verdict)
         if verdict != "pass":
             names = ", ".join(c.id for c in left) or "endpoints or services still fail"
-            raise CheckFailed(f"the reset is done, but not all is well: {names}", "diagnose again; replaced images are kept")
+            raise CheckFailed(
+                f"the reset is done, but not all is well: {names}", "diagnose again; replaced images are kept"
+            )
 
     def _meanwhile(self) -> dict[str, Any]:
         probe = self.probe
@@ -106,7 +110,9 @@ class ResetRun(Run):
 
 def _promised(checks: list[Evidence], scope: str) -> list[Evidence]:
     """What a reset of *scope* answers for: code and endpoints, or a database that is up."""
-    prefixes = ("database:",) if scope == "database" else ("alive:", "answer:", "image:", "bundle:", "response:", "container:")
+    prefixes = (
+        ("database:",) if scope == "database" else ("alive:", "answer:", "image:", "bundle:", "response:", "container:")
+    )
     return [e for e in checks if e.id.startswith(prefixes)]
 
 

@@ -74,7 +74,14 @@ class _Keeper:
         status, code, reason = ("failed", 1, "an unforeseen error")
         if isinstance(error, RunbookError):
             status, code, reason = error.status, error.exit_code, error.reason
-        told = {"type": type(error).__name__, "fact": fact, "hint": hint, "status": status, "exit_code": code, "reason": reason}
+        told = {
+            "type": type(error).__name__,
+            "fact": fact,
+            "hint": hint,
+            "status": status,
+            "exit_code": code,
+            "reason": reason,
+        }
         self.record.update(error=told)
         Journal(self.folder / "journal.jsonl").write("stopped", error=type(error).__name__, fact=fact)
         if self.run is not None:
@@ -235,5 +242,3 @@ class Run:
                 bar.set_description(step.id)
                 self.record.update(step=step.id)
                 yield step
-
-

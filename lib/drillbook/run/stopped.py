@@ -22,7 +22,9 @@ def install(remember: Callable[[BaseException], None]) -> None:
     if shell is None:
         return
 
-    def stop(shell: Any, kind: type[BaseException], error: BaseException, trace: TracebackType, tb_offset: Any = None) -> list[str]:
+    def stop(
+        shell: Any, kind: type[BaseException], error: BaseException, trace: TracebackType, tb_offset: Any = None
+    ) -> list[str]:
         remember(error)
         if not isinstance(error, RunbookError):
             lines = traceback.format_exception(kind, error, trace)
@@ -30,7 +32,14 @@ def install(remember: Callable[[BaseException], None]) -> None:
             return lines
         folded = "".join(traceback.format_exception(kind, error, trace))
         status = "refused" if error.status == "refused" else "stopped"
-        show(callout("warn" if error.status == "refused" else "fail", f"{status}: {error.fact}", f"HINT: {error.hint}", folded))
+        show(
+            callout(
+                "warn" if error.status == "refused" else "fail",
+                f"{status}: {error.fact}",
+                f"HINT: {error.hint}",
+                folded,
+            )
+        )
         lines = [str(error)]
         shell._showtraceback(kind, str(error), lines)
         return lines

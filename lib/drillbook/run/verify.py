@@ -60,7 +60,11 @@ def held_against(target: Target, backup: Backup) -> list[Evidence]:
             keys, digest = seen[name]
             wanted = f"{volume.keys} keys, {volume.digest[:12]}"
             same = digest == volume.digest
-            checks.append(Evidence(f"volume:{name}", "volume", name, "pass" if same else "fail", f"{keys} keys, {digest[:12]}", wanted))
+            checks.append(
+                Evidence(
+                    f"volume:{name}", "volume", name, "pass" if same else "fail", f"{keys} keys, {digest[:12]}", wanted
+                )
+            )
     return checks
 
 

@@ -28,7 +28,9 @@ def ask(plan: Plan) -> Approval:
 
     given = Approval()
     field = ipywidgets.Text(placeholder=f"first {TYPED} digits", description="Fingerprint", layout={"width": "320px"})
-    button = ipywidgets.Button(description="Approve this plan", button_style="danger", disabled=True, layout={"width": "180px"})
+    button = ipywidgets.Button(
+        description="Approve this plan", button_style="danger", disabled=True, layout={"width": "180px"}
+    )
     said = ipywidgets.HTML(f"Plan <code>{plan.fingerprint}</code>. Nothing happens before the next cell is run.")
 
     def typed(change: dict[str, str]) -> None:

@@ -28,7 +28,15 @@ def notebook_html(notebook: Path) -> Path:
     """The executed copy beside itself as `notebook.html`: one file, the code shown, mode 0600."""
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(template_name="lab", embed_images=True, require_js_url="", jquery_url="", widget_renderer_url="", mathjax_url="", mermaid_js_url="")
+    exporter = HTMLExporter(
+        template_name="lab",
+        embed_images=True,
+        require_js_url="",
+        jquery_url="",
+        widget_renderer_url="",
+        mathjax_url="",
+        mermaid_js_url="",
+    )
     text, _ = exporter.from_filename(str(notebook))
     file = notebook.with_suffix(".html")
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:

@@ -61,9 +61,14 @@ def levels(diagnosis: Diagnosis) -> View:
     if not grid:
         return View("", "")
     head = "".join(f'<th style="padding:4px 10px;text-align:center">{level}</th>' for level in LEVELS)
-    body = "".join(f'<tr><th style="text-align:left;padding:4px 10px 4px 0">{html.escape(name)}</th>{_fields(row)}</tr>' for name, row in grid.items())
+    body = "".join(
+        f'<tr><th style="text-align:left;padding:4px 10px 4px 0">{html.escape(name)}</th>{_fields(row)}</tr>'
+        for name, row in grid.items()
+    )
     page = f'<div style="{FONT}"><b>Freshness: does what runs say what the source says?</b><table style="border-collapse:separate;border-spacing:3px;{FONT}"><tr><th></th>{head}</tr>{body}</table></div>'
-    text = "\n".join(f"{name}: " + ", ".join(f"{level} {row.get(level, '–')}" for level in LEVELS) for name, row in grid.items())
+    text = "\n".join(
+        f"{name}: " + ", ".join(f"{level} {row.get(level, '–')}" for level in LEVELS) for name, row in grid.items()
+    )
     return View(page, f"Freshness\n{text}")
 
 

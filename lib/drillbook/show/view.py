@@ -78,7 +78,9 @@ def _text(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
     cells = [[str(row.get(c, "")).replace("\n", " ") for c in columns] for row in rows]
     widths = [min(60, max(len(c), *(len(line[i]) for line in cells))) for i, c in enumerate(columns)]
     lines = [columns, *cells]
-    return "\n".join("  ".join(text[:60].ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(text[:60].ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
 
 
 def callout(kind: str, title: str, detail: str = "", folded: str = "") -> View:
@@ -86,7 +88,9 @@ def callout(kind: str, title: str, detail: str = "", folded: str = "") -> View:
     colour = COLOURS.get(kind, COLOURS["note"])
     more = f'<div style="white-space:pre-wrap;margin-top:2px">{html.escape(detail)}</div>' if detail else ""
     if folded:
-        more += f'<details><summary>technical details</summary><pre style="{MONO}">{html.escape(folded)}</pre></details>'
+        more += (
+            f'<details><summary>technical details</summary><pre style="{MONO}">{html.escape(folded)}</pre></details>'
+        )
     page = (
         f'<div style="{FONT};border-left:4px solid {colour};padding:6px 12px;margin:6px 0;overflow-wrap:anywhere">'
         f'<b style="color:{colour}">{html.escape(title)}</b>{more}</div>'
