@@ -83,10 +83,9 @@ def _rows(snapshot: Snapshot, fact: DatabaseFact, how: str) -> Evidence:
     total = sum(fact.rows.values())
     before = [b for b in snapshot.backups if b.rows]
     if not before:
-        verdict: Verdict = "unknown"
-        return Evidence(
-            f"rows:{fact.key}", "database", fact.key, verdict, f"{total} rows", "a backup to hold it against", how
-        )
+        verdict: Verdict = "pass" if total else "unknown"
+        expected = "not empty; there is no backup to hold it against"
+        return Evidence(f"rows:{fact.key}", "database", fact.key, verdict, f"{total} rows", expected, how)
     last = sum(n for name, n in before[-1].rows.items() if name.startswith(f"{fact.key}/"))
     verdict = "fail" if total == 0 and last > 0 else "pass"
     expected = f"not empty: {last} rows in {before[-1].name}"
