@@ -9,7 +9,10 @@ from pathlib import Path
 
 from drillbook.show.view import FONT, View
 
-STYLE = f"body{{{FONT};max-width:1100px;margin:24px auto;padding:0 16px;color:#1f2328;background:#fff}}h1{{font-size:22px}}@media print{{body{{margin:0}}}}"
+STYLE = (
+    f"body{{{FONT};max-width:1100px;margin:24px auto;padding:0 16px;color:#1f2328;background:#fff}}"
+    "h1{font-size:22px}@media print{body{margin:0}}"
+)
 
 
 def write(file: Path, title: str, views: Sequence[View]) -> Path:

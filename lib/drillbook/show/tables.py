@@ -11,9 +11,10 @@ from drillbook.decide.diagnose import Diagnosis
 from drillbook.decide.evidence import Evidence
 from drillbook.decide.plan import Plan
 from drillbook.observe.facts import Snapshot
-from drillbook.show.view import COLOURS, FONT, SIGNS, View, callout, table
+from drillbook.show.view import COLOURS, FONT, SIGNS, View, callout, folded, table
 
 LEVELS = ("source", "context", "image", "container", "process", "response")
+CODE = ("observed", "expected")
 WORST = ("fail", "unknown", "pass")
 
 
@@ -40,13 +41,21 @@ def snapshot(fact: Snapshot) -> View:
 
 
 def evidence(title: str, items: Iterable[Evidence]) -> View:
-    """Every piece of evidence; failures first, passes last."""
+    """Failures and unknowns as they are; the passes, all of them too, behind a click."""
     ordered = sorted(items, key=lambda e: WORST.index(e.verdict))
-    rows = [
-        {"verdict": e.verdict, "level": e.level, "subject": e.subject, "observed": e.observed, "expected": e.expected}
-        for e in ordered
-    ]  # fmt: skip
-    return table(title, rows, mono=("observed", "expected"))
+    passed = [e for e in ordered if e.verdict == "pass"]
+    open_ones = [e for e in ordered if e.verdict != "pass"]
+    below = folded(f"✓ {len(passed)} checks passed", table("Passed", [_row(e) for e in passed], mono=CODE))
+    if not open_ones:
+        return callout("pass", title, f"all {len(passed)} checks passed") + below
+    return table(title, [_row(e) for e in open_ones], mono=CODE) + below
+
+
+def _row(item: Evidence) -> dict[str, object]:
+    return {
+        "verdict": item.verdict, "level": item.level, "subject": item.subject,
+        "observed": item.observed, "expected": item.expected,
+    }  # fmt: skip
 
 
 def levels(diagnosis: Diagnosis) -> View:
@@ -65,7 +74,10 @@ def levels(diagnosis: Diagnosis) -> View:
         f'<tr><th style="text-align:left;padding:4px 10px 4px 0">{html.escape(name)}</th>{_fields(row)}</tr>'
         for name, row in grid.items()
     )
-    page = f'<div style="{FONT}"><b>Freshness: does what runs say what the source says?</b><table style="border-collapse:separate;border-spacing:3px;{FONT}"><tr><th></th>{head}</tr>{body}</table></div>'
+    page = (
+        f'<div style="{FONT}"><b>Freshness: does what runs say what the source says?</b>'
+        f'<table style="border-collapse:separate;border-spacing:3px;{FONT}"><tr><th></th>{head}</tr>{body}</table></div>'
+    )
     text = "\n".join(
         f"{name}: " + ", ".join(f"{level} {row.get(level, '–')}" for level in LEVELS) for name, row in grid.items()
     )
@@ -74,7 +86,8 @@ def levels(diagnosis: Diagnosis) -> View:
 
 def _service(diagnosis: Diagnosis, item: Evidence) -> str:
     known = {e.subject for e in diagnosis.evidence if e.level == "source"}
-    return next((name for name in known if item.subject == name or f"-{name}-" in f"-{item.subject}-"), item.subject)
+    fitting = [name for name in known if f"-{name}-" in f"-{item.subject}-"]
+    return max(fitting, key=len, default=item.subject)
 
 
 def _fields(row: Mapping[str, str]) -> str:
@@ -83,7 +96,8 @@ def _fields(row: Mapping[str, str]) -> str:
         verdict = row.get(level, "")
         colour = COLOURS.get(verdict, "#e5e7eb")
         sign = SIGNS.get(verdict, "–")
-        style = f"background:{colour};color:{'#fff' if verdict else '#6b7280'};text-align:center;min-width:74px;padding:4px 8px;border-radius:3px"
+        ink = "#fff" if verdict else "#6b7280"
+        style = f"background:{colour};color:{ink};text-align:center;min-width:74px;padding:4px 8px;border-radius:3px"
         fields.append(f'<td style="{style}" title="{verdict or "not asked"}">{sign} {verdict or "not asked"}</td>')
     return "".join(fields)
 

@@ -11,6 +11,8 @@ SIGNS = {"pass": "✓", "fail": "✗", "unknown": "?"}
 FONT = "font-family:system-ui,sans-serif;font-size:13px;line-height:1.45"
 MONO = "font-family:ui-monospace,Menlo,monospace;font-size:12px"
 VERDICT_COLUMNS = ("verdict", "status")
+SHORT = 32
+"""A cell up to this many characters is not broken into lines."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def table(title: str, rows: Sequence[Mapping[str, object]], mono: Sequence[str] 
     body = "".join(f"<tr>{''.join(_cell(c, row.get(c, ''), mono) for c in columns)}</tr>" for row in rows)
     page = (
         f'<div style="{FONT};overflow-x:auto"><div style="font-weight:600;margin:8px 0 2px">{html.escape(title)}</div>'
-        f'<table style="border-collapse:collapse;text-align:left;{FONT}"><thead style="border-bottom:1px solid #9aa3ad">'
+        f'<table style="border-collapse:collapse;text-align:left;{FONT}">'
+        '<thead style="border-bottom:1px solid #9aa3ad">'
         f"<tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
     return View(page, f"{title}\n{_text(columns, rows)}")
@@ -70,7 +73,8 @@ def _cell(column: str, value: object, mono: Sequence[str]) -> str:
     else:
         font = f' style="{MONO}"' if column in mono else ""
         inner = f"<span{font}>{html.escape(text)}</span>"
-    style = "padding:3px 12px 3px 0;vertical-align:top;text-align:left;white-space:pre-wrap;overflow-wrap:anywhere"
+    wrap = "pre-wrap;overflow-wrap:anywhere" if column in mono or len(text) > SHORT else "nowrap"
+    style = f"padding:3px 12px 3px 0;vertical-align:top;text-align:left;white-space:{wrap}"
     return f'<td style="{style}">{inner}</td>'
 
 
@@ -81,6 +85,13 @@ def _text(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
     return "\n".join(
         "  ".join(text[:60].ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+def folded(summary: str, view: View) -> View:
+    """*view* behind a click on *summary*; whole in a log."""
+    style = f"{FONT};margin:6px 0"
+    page = f'<details style="{style}"><summary>{html.escape(summary)}</summary>{view.html}</details>'
+    return View(page, view.text)
 
 
 def callout(kind: str, title: str, detail: str = "", folded: str = "") -> View:
