@@ -54,19 +54,20 @@ def execute(
     Raises:
         StepFailed: a step did not do what it promised; later steps were not tried.
     """
-    outcomes = []
-    for step in watch(plan.steps):
-        journal.write("intent", step=step.id, verb=step.verb, subject=step.subject, argv=list(step.argv), sql=step.sql)
-        started = time.monotonic()
-        try:
-            evidence = dict(_actions[step.verb](step, context))
-        except RunbookError as error:
-            journal.write("failed", step=step.id, fact=error.fact, seconds=round(time.monotonic() - started, 3))
-            raise
-        except Exception as error:
-            journal.write("failed", step=step.id, fact=repr(error), seconds=round(time.monotonic() - started, 3))
-            raise StepFailed(f"step {step.id} broke: {error}", "the journal says how far the run came") from error
-        seconds = round(time.monotonic() - started, 3)
-        journal.write("done", step=step.id, seconds=seconds, evidence=evidence)
-        outcomes.append({"step": step.id, "subject": step.subject, "seconds": seconds, "evidence": evidence})
-    return outcomes
+    return [_carry_out(step, journal, context) for step in watch(plan.steps)]
+
+
+def _carry_out(step: Step, journal: Journal, context: Context) -> dict[str, Any]:
+    journal.write("intent", step=step.id, verb=step.verb, subject=step.subject, argv=list(step.argv), sql=step.sql)
+    started = time.monotonic()
+    try:
+        evidence = dict(_actions[step.verb](step, context))
+    except RunbookError as error:
+        journal.write("failed", step=step.id, fact=error.fact, seconds=round(time.monotonic() - started, 3))
+        raise
+    except Exception as error:
+        journal.write("failed", step=step.id, fact=repr(error), seconds=round(time.monotonic() - started, 3))
+        raise StepFailed(f"step {step.id} broke: {error}", "the journal says how far the run came") from error
+    seconds = round(time.monotonic() - started, 3)
+    journal.write("done", step=step.id, seconds=seconds, evidence=evidence)
+    return {"step": step.id, "subject": step.subject, "seconds": seconds, "evidence": evidence}

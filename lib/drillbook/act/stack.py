@@ -149,8 +149,9 @@ def answer(step: Step, context: Context) -> Mapping[str, Any]:
             seen.setdefault(fact.endpoint, []).append(fact.status)
             stale = bool(step.args["build_id"] and fact.build_id and fact.build_id != step.args["build_id"])
             if fact.status != fact.expected_status or stale:
+                said = fact.error or fact.body[:160]
                 raise StepFailed(
-                    f"{fact.url} answers {fact.status} with build {fact.build_id or '?'}: {fact.error or fact.body[:160]}",
+                    f"{fact.url} answers {fact.status} with build {fact.build_id or '?'}: {said}",
                     "diagnose again; the replaced images are kept, tagged drillbook-kept-…",
                 )
     return {"answers": seen}

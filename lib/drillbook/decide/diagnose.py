@@ -9,7 +9,7 @@ from typing import Any
 from drillbook.decide.evidence import Evidence, Verdict, overall
 from drillbook.decide.freshness import freshness
 from drillbook.decide.health import health
-from drillbook.observe.facts import Snapshot
+from drillbook.observe.facts import BackupFact, Snapshot
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,9 @@ def _stale_artifact(evidence: tuple[Evidence, ...]) -> list[Cause]:
     if not copied:
         return []
     proof = (*copied, *wrong, *_failed(evidence, "context"), *_failed(evidence, "response"))
-    says = "the image ships build output of the host, made from older sources; no rebuild can change that while it is there"
+    says = (
+        "the image ships build output of the host, made from older sources; no rebuild changes that while it is there"
+    )
     return [Cause("stale-artifact", 0.98, says, proof, _passed(evidence, "image"))]
 
 
@@ -171,26 +173,38 @@ RULES: tuple[Callable[[tuple[Evidence, ...]], list[Cause]], ...] = (
 )  # fmt: skip
 
 
+FIRST = {
+    "disk-full": "free space on the disk first: every other step needs it",
+    "database-down": "start the database's service and diagnose again; restore only if its data is gone",
+}
+"""What no runbook mends and every runbook needs."""
+
+
 def _next(snapshot: Snapshot, verdict: Verdict, causes: list[Cause]) -> Next:
     names = {cause.id for cause in causes}
     proven = [b for b in snapshot.backups if b.proven and b.identity == snapshot.identity]
-    if "disk-full" in names:
-        return Next("", "free space on the disk first: every other step needs it")
-    if "database-down" in names:
-        return Next("", "start the database's service and diagnose again; restore only if its data is gone")
+    first = next((why for name, why in FIRST.items() if name in names), "")
+    if first:
+        return Next("", first)
     if names & DATA_CAUSES:
-        if proven:
-            return Next("restore", f"the data is gone; {proven[-1].name} is proven", {"backup": proven[-1].name})
-        return Next(
-            "",
-            "the data is gone and no backup is proven: touch nothing, keep the volumes, drill what backups there are",
-        )
+        return _next_for_data(proven)
     if names & CODE_CAUSES:
-        if not proven:
-            return Next("backup", "the code is stale; a reset needs a proven backup first")
-        return Next("reset", "the code is stale; a reset builds it from clean sources", {"scope": "auto"})
+        return _next_for_code(proven)
     if "dependency-unhealthy" in names:
         return Next("", "look at the log of the service that is not healthy: docker compose logs --tail 100")
     if verdict == "pass":
         return Next("", "nothing is wrong here")
     return Next("", "the evidence does not name a cause: measure what is unknown first, then diagnose again")
+
+
+def _next_for_data(proven: list[BackupFact]) -> Next:
+    if proven:
+        return Next("restore", f"the data is gone; {proven[-1].name} is proven", {"backup": proven[-1].name})
+    why = "the data is gone and no backup is proven: touch nothing, keep the volumes, drill what backups there are"
+    return Next("", why)
+
+
+def _next_for_code(proven: list[BackupFact]) -> Next:
+    if not proven:
+        return Next("backup", "the code is stale; a reset needs a proven backup first")
+    return Next("reset", "the code is stale; a reset builds it from clean sources", {"scope": "auto"})

@@ -117,7 +117,8 @@ def _stack(snapshot: Snapshot, scope: str, commands: Commands) -> list[Step]:
 def _aside(path: str) -> Step:
     return Step(
         f"aside-{path}", "artifact.set_aside", path, args={"path": path},
-        destroys=(f"host artifact {path} (moved into the run's folder)",), recovers="move it back from aside/ in the run's folder",
+        destroys=(f"host artifact {path} (moved into the run's folder)",),
+        recovers="move it back from aside/ in the run's folder",
     )  # fmt: skip
 
 
@@ -182,6 +183,6 @@ def _database(snapshot: Snapshot, backup: BackupFact) -> list[Step]:
                 args={"key": fact.key, "aside": aside},
                 destroys=(f"database {fact.dbname} (renamed to {aside}, an empty one takes its place)",),
                 recovers=f"ALTER DATABASE {aside} RENAME TO {fact.dbname}, or restore {backup.name}",
-            )  # fmt: skip
+            )
         )
     return steps

@@ -17,6 +17,7 @@ from drillbook.target import Target
 from drillbook.vault.catalog import Vault
 
 T = TypeVar("T")
+A = TypeVar("A")
 CREATE_TABLE = re.compile(
     r'^\s*CREATE TABLE (?:IF NOT EXISTS )?"?(?:(\w+)"?\."?)?(\w+)"?', re.IGNORECASE | re.MULTILINE
 )
@@ -25,7 +26,7 @@ CREATE_TABLE = re.compile(
 class Unknowns(dict[str, str]):
     """What could not be observed, and why."""
 
-    def attempt(self, name: str, ask: Callable[[], T], absent: T) -> T:
+    def attempt(self, name: str, ask: Callable[[], T], absent: A) -> T | A:
         """What *ask* gives; where it ends in a foreseen error, *absent*, and the error's fact under *name*."""
         try:
             return ask()

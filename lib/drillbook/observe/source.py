@@ -37,10 +37,7 @@ def source_tree(directory: Path, artifacts: tuple[str, ...]) -> SourceFact:
         raise CommandFailed(f"the source folder {directory} is not there", "mend stack.directory in the target's file")
     listed = _git(directory, "ls-files", "-z")
     is_git = listed.code == 0
-    if is_git:
-        names = [name for name in listed.stdout.split("\0") if name]
-    else:
-        names = [n for n in below(directory, directory) if not n.startswith((*artifacts, ".git/"))]
+    names = listed.stdout.split("\0") if is_git else _beside(directory, artifacts)
     tracked = {name: sha256(directory / name) for name in names if (directory / name).is_file()}
     found = {path: digest for name in artifacts for path, digest in below(directory / name, directory).items()}
     patterns = _ignore_patterns(directory)
@@ -54,6 +51,13 @@ def source_tree(directory: Path, artifacts: tuple[str, ...]) -> SourceFact:
         artifacts_in_context=tuple(n for n in artifacts if (directory / n).exists() and not _ignored(n, patterns)),
         is_git=is_git,
     )
+
+
+def _beside(directory: Path, artifacts: tuple[str, ...]) -> list[str]:
+    """Every file of *directory* but the artifacts' and git's own."""
+    derived = {*artifacts, ".git"}
+    parents = {name: [str(p) for p in (Path(name), *Path(name).parents)] for name in below(directory, directory)}
+    return [name for name, above in parents.items() if derived.isdisjoint(above)]
 
 
 def _git(directory: Path, *words: str) -> Completed:

@@ -54,7 +54,7 @@ class Play:
         self.told(f"     {scene.outcome}  ({scene.seconds:.1f} s, {probe.failed} of {probe.asked} requests failed)")
         return scene
 
-    def runbook(self, title: str, name: str, expect: int = 0, **given: str) -> dict[str, Any]:
+    def runbook(self, title: str, name: str, /, expect: int = 0, **given: str) -> dict[str, Any]:
         """Run a runbook unattended; its record.
 
         Raises:
@@ -65,7 +65,7 @@ class Play:
         kept: dict[str, Record] = {}
 
         def act(scene: Scene) -> str:
-            kept["record"] = record = run_runbook(name, self.target.name, given=given, quiet=True)
+            kept["record"] = record = run_runbook(name, self.target.name, given=given)
             scene.copy = record.folder / "notebook.ipynb"
             return _outcome(record)
 
@@ -73,8 +73,8 @@ class Play:
         data: dict[str, Any] = kept["record"].data
         if data["exit_code"] != expect:
             error = data.get("error") or {}
-            raise RunbookError(f"the demo expected {name} to exit {expect}, but it exited {data['exit_code']}: {error.get('fact')}",
-                               f"look at {kept['record'].folder}")  # fmt: skip
+            fact = f"the demo expected {name} to exit {expect}, but it exited {data['exit_code']}: {error.get('fact')}"
+            raise RunbookError(fact, f"look at {kept['record'].folder}")
         return data
 
 
@@ -84,7 +84,8 @@ def _outcome(record: Record) -> str:
     causes = ", ".join(c["id"] for c in result.get("causes", []))
     detail = causes or result.get("verdict") or ""
     fact = (data.get("error") or {}).get("fact", "")
-    return f"{data['status']}{f': {detail}' if detail and not fact else ''}{f': {fact}' if fact else ''} (exit {data['exit_code']})"
+    said = fact or detail
+    return f"{data['status']}{f': {said}' if said else ''} (exit {data['exit_code']})"
 
 
 def play(engine: str) -> int:
@@ -134,9 +135,8 @@ def _play_embedded() -> int:
     )
     kept = stage.runbook("backup: database and roles", "backup")["result"]["backup"]
     stage.runbook("drill: is the backup restorable?", "drill")
-    plan = stage.runbook("reset, planned: refused without an approval", "reset", expect=3, scope="database")["result"][
-        "plan"
-    ]
+    planned = stage.runbook("reset, planned: refused without an approval", "reset", expect=3, scope="database")
+    plan = planned["result"]["plan"]
     stage.runbook("reset, approved by fingerprint", "reset", scope="database", approval=plan["fingerprint"])
     stage.scene("the second blow: the schema is gone", lambda _: _said(embedded.break_embedded("lost-schema")))
     _recover(stage, kept)
@@ -168,8 +168,8 @@ def baseline(target: Target) -> dict[str, tuple[str, str]]:
 
 def _end(stage: Play, before: dict[str, tuple[str, str]], after: dict[str, tuple[str, str]]) -> int:
     scenes = [
-        {"#": n, "step": s.title, "outcome": s.outcome, "seconds": f"{s.seconds:.1f}", "asked": s.asked, "failed": s.failed,
-         "executed copy": _near(s.copy)}
+        {"#": n, "step": s.title, "outcome": s.outcome, "seconds": f"{s.seconds:.1f}",
+         "asked": s.asked, "failed": s.failed, "executed copy": _near(s.copy)}
         for n, s in enumerate(stage.scenes, 1)
     ]  # fmt: skip
     names = sorted({*before, *after})
@@ -177,11 +177,8 @@ def _end(stage: Play, before: dict[str, tuple[str, str]], after: dict[str, tuple
     lost = [row for row in rows if row["verdict"] != "pass"]
     kind = "fail" if lost else "pass"
     total = sum(s.seconds for s in stage.scenes)
-    words = (
-        f"{len(lost)} tables or volumes differ"
-        if lost
-        else f"nothing lost: {len(rows)} tables and volumes equal the baseline"
-    )
+    equal = f"nothing lost: {len(rows)} tables and volumes equal the baseline"
+    words = f"{len(lost)} tables or volumes differ" if lost else equal
     views = [
         callout(kind, words, f"{total:.0f} s in all, {now()}"),
         table("What happened", scenes),
@@ -189,9 +186,8 @@ def _end(stage: Play, before: dict[str, tuple[str, str]], after: dict[str, tuple
     ]
     folder = home.outputs() / stage.target.name
     file = page.write(folder / "demo.html", "drillbook: the incident, played and resolved", [*views, _copies(stage)])
-    (folder / "demo.json").write_text(
-        json.dumps({"verdict": kind, "scenes": scenes, "content": rows}, indent=1, default=str)
-    )
+    told = {"verdict": kind, "scenes": scenes, "content": rows}
+    (folder / "demo.json").write_text(json.dumps(told, indent=1, default=str))
     stage.told("\n" + "\n\n".join(view.text for view in reversed(views)) + f"\n\nThe whole as a page: {file}")
     return 1 if lost else 0
 

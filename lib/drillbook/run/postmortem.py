@@ -118,8 +118,14 @@ class PostmortemRun(Run):
 def _run_row(told: Told) -> dict[str, object]:
     record = told.record
     error = record.get("error") or {}
-    return {"run": told.folder.name, "runbook": record["runbook"], "status": record["status"],
-            "verdict": told.result.get("verdict", "–"), "seconds": record.get("seconds") or "–", "fact": error.get("fact", "")}  # fmt: skip
+    return {
+        "run": told.folder.name,
+        "runbook": record["runbook"],
+        "status": record["status"],
+        "verdict": told.result.get("verdict", "–"),
+        "seconds": record.get("seconds") or "–",
+        "fact": error.get("fact", ""),
+    }
 
 
 def _events(told: Told) -> list[dict[str, object]]:

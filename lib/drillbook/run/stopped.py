@@ -23,25 +23,25 @@ def install(remember: Callable[[BaseException], None]) -> None:
         return
 
     def stop(
-        shell: Any, kind: type[BaseException], error: BaseException, trace: TracebackType, tb_offset: Any = None
+        shell: Any,
+        kind: type[BaseException],
+        error: BaseException,
+        trace: TracebackType,
+        tb_offset: Any = None,  # noqa: ARG001  IPython gives it by name
     ) -> list[str]:
         remember(error)
-        if not isinstance(error, RunbookError):
-            lines = traceback.format_exception(kind, error, trace)
+        lines = traceback.format_exception(kind, error, trace)
+        if isinstance(error, RunbookError):
+            _fold(error, "".join(lines))
+            lines = [str(error)]
+            shell._showtraceback(kind, str(error), lines)
+        else:
             shell._showtraceback(kind, error, lines)
-            return lines
-        folded = "".join(traceback.format_exception(kind, error, trace))
-        status = "refused" if error.status == "refused" else "stopped"
-        show(
-            callout(
-                "warn" if error.status == "refused" else "fail",
-                f"{status}: {error.fact}",
-                f"HINT: {error.hint}",
-                folded,
-            )
-        )
-        lines = [str(error)]
-        shell._showtraceback(kind, str(error), lines)
         return lines
 
     shell.set_custom_exc((Exception,), stop)
+
+
+def _fold(error: RunbookError, trace: str) -> None:
+    kind, word = ("warn", "refused") if error.status == "refused" else ("fail", "stopped")
+    show(callout(kind, f"{word}: {error.fact}", f"HINT: {error.hint}", trace))

@@ -20,22 +20,23 @@ WORST = ("fail", "unknown", "pass")
 
 def snapshot(fact: Snapshot) -> View:
     """What runs, what answers, what the databases hold."""
-    running = [
+    running: list[dict[str, object]] = [
         {"service": c.service, "container": c.name, "state": "running" if c.running else f"exited {c.exit_code}",
          "health": c.health or "–", "image": c.image_id[7:19], "started (UTC)": c.started[:19].replace("T", " ")}
         for c in fact.containers
     ]  # fmt: skip
-    answers = [
+    answers: list[dict[str, object]] = [
         {"endpoint": r.endpoint, "answers": r.status or "nothing", "must": r.expected_status,
          "says": (r.error or r.body)[:160], "ms": round(r.seconds * 1000)}
         for r in fact.responses
     ]  # fmt: skip
-    databases = [
+    databases: list[dict[str, object]] = [
         {"database": d.dbname, "server": d.server_version or "does not answer", "tables": len(d.rows),
          "rows": sum(d.rows.values()), "says": d.error}
         for d in fact.databases
     ]  # fmt: skip
-    parts = [(("Containers"), running), ("Endpoints", answers), ("Databases", databases)]
+    parts: list[tuple[str, list[dict[str, object]]]]
+    parts = [("Containers", running), ("Endpoints", answers), ("Databases", databases)]
     views = [table(title, rows, mono=("image", "says")) for title, rows in parts if rows]
     return sum(views[1:], views[0]) if views else callout("unknown", "nothing could be observed")
 
@@ -76,7 +77,8 @@ def levels(diagnosis: Diagnosis) -> View:
     )
     page = (
         f'<div style="{FONT}"><b>Freshness: does what runs say what the source says?</b>'
-        f'<table style="border-collapse:separate;border-spacing:3px;{FONT}"><tr><th></th>{head}</tr>{body}</table></div>'
+        f'<table style="border-collapse:separate;border-spacing:3px;{FONT}"><tr><th></th>{head}</tr>{body}</table>'
+        "</div>"
     )
     text = "\n".join(
         f"{name}: " + ", ".join(f"{level} {row.get(level, '–')}" for level in LEVELS) for name, row in grid.items()
