@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from drillbook.errors import RunbookError
+from drillbook.errors import BadTarget, RunbookError
 from drillbook.observe import compose, database, endpoint, engine, files
 from drillbook.observe.facts import BackupFact, DatabaseFact, DiskFact, FilesFact, ResponseFact, Snapshot, SourceFact
+from drillbook.observe.server import server_version
 from drillbook.observe.source import source_tree
 from drillbook.target import Target
 from drillbook.vault.catalog import Vault
@@ -119,7 +120,7 @@ def _database(target: Target, key: str) -> DatabaseFact:
     try:
         with database.connect(target, key) as connection:
             rows = database.row_counts(connection)
-            version = database.server_version(connection)
+            version = server_version(connection)
     except RunbookError as error:
         return DatabaseFact(key, dbname, reachable=False, error=error.fact)
     return DatabaseFact(key, dbname, reachable=True, server_version=version, rows=rows)
@@ -152,14 +153,25 @@ def backup_facts(target: Target) -> tuple[BackupFact, ...]:
 
 
 def expected_tables(target: Target) -> Mapping[str, tuple[str, ...]]:
-    """database → the tables it must have: from the declared schema file, else from the newest non-empty backup."""
+    """database → the tables it must have: from the declared schema file, else from the newest non-empty backup.
+
+    Raises:
+        BadTarget: the declared schema file cannot be read.
+    """
     expected = {}
     filled = [b for b in backup_facts(target) if b.rows]
     for key, declared in target.databases.items():
         if declared.schema_file:
-            text = target.path(declared.schema_file).read_text(errors="replace")
+            text = _schema(target.path(declared.schema_file))
             expected[key] = tuple(sorted(f"{s or 'public'}.{t}" for s, t in CREATE_TABLE.findall(text)))
         elif filled:
             names = [n.removeprefix(f"{key}/") for n in filled[-1].rows if n.startswith(f"{key}/")]
             expected[key] = tuple(sorted(names))
     return expected
+
+
+def _schema(file: Path) -> str:
+    try:
+        return file.read_text(errors="replace")
+    except OSError as error:
+        raise BadTarget(f"the schema file {file} cannot be read: {error.strerror}", "mend schema_file") from error
