@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.modules.setdefault("rfc3987_syntax", None)  # 0.9 s to import, for URI checks in schemas
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # 0.9 s to import, unused here
 
 from jupyter_client.kernelspec import KernelSpec  # noqa: E402
 from jupyter_client.manager import AsyncKernelManager  # noqa: E402
@@ -26,7 +26,7 @@ ABORTED = "aborted"
 Tell = Callable[..., None]
 
 
-class ThisPython(AsyncKernelManager):  # type: ignore[misc]
+class ThisPython(AsyncKernelManager):
     """Starts the interpreter that runs drillbook, whatever kernelspec called python3 lies around."""
 
     @property

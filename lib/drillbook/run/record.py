@@ -114,7 +114,7 @@ def new_run_folder(target: str, runbook: str) -> Path:
     Raises:
         RunbookError: the folder of the runs cannot be written.
     """
-    stamp = datetime.now(UTC).strftime("%Y%m%dt%H%M%SZ")
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     safe = re.sub(r"[^a-z0-9-]+", "-", runbook.lower())
     path = home.outputs() / target / f"{stamp}-{safe}-{secrets.token_hex(3)}"
     try:

@@ -6,7 +6,7 @@ import inspect
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,21 @@ from drillbook.target import Target, load_target
 LOOK = "the executed copy keeps the traceback"
 
 
-def run_runbook(
+def run_runbook(  # noqa: PLR0913
     runbook: str,
     target: str = "",
     given: Mapping[str, str] | None = None,
     file: Path | Mapping[str, Any] | None = None,
     approve: str = "",
     resume: str = "",
+    *,
     cell_timeout: int | None = None,
+    quiet: bool = False,
 ) -> Record:
     """Run *runbook* on *target* in a process of its own; its record, ended and entered in the ledger.
 
     A run that may not start leaves its folder, record and copy too. Progress
-    goes to standard error.
+    goes to standard error, unless *quiet*.
 
     Raises:
         BadParameters: there is no such runbook, or it is an executed copy.
@@ -50,7 +52,7 @@ def run_runbook(
         return _not_started(found, asked, error)
     folder = new_run_folder(order.target.name, found.name)
     try:
-        return _run(order, folder, cell_timeout)
+        return _run(order, folder, cell_timeout, _hush if quiet else _say)
     except OSError as error:
         raise RunbookError(
             f"the run's folder cannot be written: {error.strerror}: {folder}",
@@ -58,11 +60,11 @@ def run_runbook(
         ) from error
 
 
-def _run(order: Order, folder: Path, cell_timeout: int | None) -> Record:
+def _run(order: Order, folder: Path, cell_timeout: int | None, say: Callable[[str], None]) -> Record:
     redactor = Redactor(secrets_of(order.target, order.parameters))
     executed.copy(order.runbook.path, folder)
     record = Record.create(folder, order.runbook.name, order.target.name, parameters=order.parameters)
-    _say(f"run {record.run}")
+    say(f"run {record.run}")
     job = {
         "notebook": str(order.runbook.path),
         "folder": str(folder),
@@ -70,7 +72,7 @@ def _run(order: Order, folder: Path, cell_timeout: int | None) -> Record:
         "cell_timeout": cell_timeout,
     }
     began = time.monotonic()
-    ending = follow(job, redactor, order.resume, lambda text: _say(f"{time.monotonic() - began:7.1f} s  {text}"))
+    ending = follow(job, redactor, order.resume, lambda text: say(f"{time.monotonic() - began:7.1f} s  {text}"))
     return _conclude(Record.load(folder), ending, redactor)
 
 
@@ -169,6 +171,10 @@ def _target(name: str) -> Target | None:
         return load_target(name) if name else None
     except BadParameters:
         return None
+
+
+def _hush(_: str) -> None:
+    """Says nothing."""
 
 
 def _say(line: str) -> None:
