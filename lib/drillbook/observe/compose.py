@@ -18,7 +18,9 @@ def compose_argv(target: Target, *words: str, directory: Path | None = None) -> 
     stack = stack_of(target)
     folder = directory or target.directory
     files = [part for name in stack.files for part in ("-f", str(folder / name))]
-    env_file = ["--env-file", str(target.path(stack.env_file))] if stack.env_file else []
+    # compose looks for .env in the project directory, and a staged context does not hold it
+    env = target.path(stack.env_file) if stack.env_file else target.directory / ".env"
+    env_file = ["--env-file", str(env)] if stack.env_file or (directory and env.is_file()) else []
     base = ["docker", "compose", "-p", stack.project, "--project-directory", str(folder)]
     return (*base, *files, *env_file, *words)
 

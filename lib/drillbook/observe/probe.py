@@ -56,7 +56,8 @@ class Probe:
         self.asked += 1
         self.worst_seconds = max(self.worst_seconds, fact.seconds)
         if fact.status == fact.expected_status:
-            self.down_seconds += time.monotonic() - self._down_since.pop(name, time.monotonic())
+            since = self._down_since.pop(name, None)
+            self.down_seconds += time.monotonic() - since if since is not None else 0.0
             return
         self.failed += 1
         self.failures = [*self.failures, f"{name}: {fact.status} {fact.error or fact.body[:120]}"][-20:]
