@@ -9,10 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from drillbook.act.images import tag
-from drillbook.act.sandbox import compose, remove_data, wait_healthy
+from drillbook.act.sandbox import answer, compose, remove_data, wait_healthy
 from drillbook.act.site import Site
 from drillbook.errors import BadParameters
 from drillbook.observe.command import environment, run_checked
@@ -49,13 +47,6 @@ def rebuild(project: str = "connect") -> dict[str, Any]:
     compose(site, "up", "-d", "--no-deps", *APPS)
     wait_healthy(project, APPS)
     return {"project": project, **answer(site), "seconds": round(time.monotonic() - started, 1)}
-
-
-def answer(site: Site) -> dict[str, Any]:
-    """What `/api/matches/generate` answers through the proxy. Changes nothing."""
-    response = httpx.get(site.target.endpoints["matches"].url, timeout=10)
-    error = response.json().get("error", "") if response.headers["content-type"] == "application/json" else response.text
-    return {"status": response.status_code, "error": error}
 
 
 def _stale_artifact(site: Site) -> None:

