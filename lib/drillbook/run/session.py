@@ -19,7 +19,7 @@ from drillbook.errors import BadParameters, NotApproved, RunbookError
 from drillbook.run import stopped
 from drillbook.run.record import Record, new_run_folder
 from drillbook.show import gate, tables
-from drillbook.show.view import View, callout, show
+from drillbook.show.view import View, callout, show, table
 from drillbook.target import Target, load_target
 
 RUNBOOKS = ("diagnose", "backup", "reset", "restore", "verify", "drill", "postmortem")
@@ -66,6 +66,7 @@ class _Keeper:
 
         self.folder = _folder(self.runbook, self.target)
         self.record = Record.load(self.folder)
+        atexit.register(self.settle)
         check_injected(self.runbook, _cells())
 
     def remember(self, error: BaseException) -> None:
@@ -84,8 +85,11 @@ class _Keeper:
         }
         self.record.update(error=told)
         Journal(self.folder / "journal.jsonl").write("stopped", error=type(error).__name__, fact=fact)
-        if self.run is not None:
-            self.run.release()
+
+    def settle(self) -> None:
+        """End the record of a run that never began, when no runner does that."""
+        if self.run is None and "DRILLBOOK_RUN_DIR" not in os.environ:
+            _finish(self.record, self.folder)
 
 
 def _folder(runbook: str, target: str) -> Path:
@@ -111,6 +115,20 @@ def _cells() -> list[str]:
 
     shell = get_ipython()
     return [str(cell) for cell in shell.user_ns.get("In", [])] if shell is not None else []
+
+
+def _finish(record: Record, folder: Path) -> None:
+    """What a runner does after an unattended run: the record's end, and its line in the ledger."""
+    from drillbook.run.ledger import enter
+
+    error = record.data.get("error")
+    if error:
+        record.finish(error["status"], error["exit_code"], reason=error["reason"])
+    elif record.data.get("result") is None:
+        record.finish("aborted", 1, reason="ended before its last section")
+    else:
+        record.finish("succeeded", 0)
+    enter(folder)
 
 
 class Run:
@@ -142,6 +160,25 @@ class Run:
             self.journal.write("locked", lock=lock.name)
         where = f"{self.target.description or self.target.name}\nrecord: {self.folder}"
         show(callout("note", f"{self.runbook} on {self.target.name}", where))
+        if resumed := os.environ.get("DRILLBOOK_RESUME"):
+            self._resume(resumed)
+
+    def _resume(self, earlier: str) -> None:
+        """Tell how far the run *earlier* came. Its steps are not trusted: the plan rests on what is seen now."""
+        lines = list(Journal(self.folder.parent / earlier / "journal.jsonl").lines())
+        rows = [
+            {"step": e["step"], "ended": e["event"], "at (UTC)": e["at"]}
+            for e in lines
+            if e["event"] in ("done", "failed")
+        ]
+        begun = [e["step"] for e in lines if e["event"] == "intent"]
+        cut = begun[-1] if len(begun) > len(rows) else ""
+        self.journal.write("resumes", run=earlier, done=[r["step"] for r in rows if r["ended"] == "done"], cut=cut)
+        said = f"it was cut in step {cut}; " if cut else ""
+        show(
+            table(f"Steps of {earlier}", rows)
+            + callout("note", "resumed", f"{said}what it did is observed again, not trusted")
+        )
 
     def release(self) -> None:
         """Give the target's lock back, if this run holds it."""
@@ -158,19 +195,7 @@ class Run:
         atexit.unregister(self.close)
         self.release()
         if "DRILLBOOK_RUN_DIR" not in os.environ:
-            self._finish()
-
-    def _finish(self) -> None:
-        from drillbook.run.ledger import enter
-
-        error = self.record.data.get("error")
-        if error:
-            self.record.finish(error["status"], error["exit_code"], reason=error["reason"])
-        elif self.record.data.get("result") is None:
-            self.record.finish("aborted", 1, reason="ended before its last section")
-        else:
-            self.record.finish("succeeded", 0)
-        enter(self.folder)
+            _finish(self.record, self.folder)
 
     def result(self, **told: Any) -> None:
         """Put the runbook's own result into the record."""
@@ -228,6 +253,8 @@ class Run:
 
     def carry_out(self, plan: Plan) -> list[dict[str, Any]]:
         """Execute *plan* with progress shown; the steps' outcomes."""
+        if self.writes and self.lock is None:
+            raise RunbookError("this run does not hold the target's lock any more", "run the Start cell again")
         self.note("act", fingerprint=plan.fingerprint)
         done = execute(plan, self.journal, self.context, self._watch)
         show(tables.outcomes(f"Done: {len(done)} steps", done))
