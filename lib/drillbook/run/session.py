@@ -6,11 +6,13 @@ import atexit
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
 from drillbook.act.executor import Context, execute
+from drillbook.act.holder import me
 from drillbook.act.journal import Journal
 from drillbook.act.lock import TargetLock
 from drillbook.decide.evidence import Evidence
@@ -97,8 +99,11 @@ def _folder(runbook: str, target: str) -> Path:
     given = os.environ.get("DRILLBOOK_RUN_DIR")
     if given:
         return Path(given)
-    if (Path.cwd() / "run.json").is_file() and Record.load(Path.cwd()).data["mode"] == "lab":
-        return Path.cwd()
+    if (Path.cwd() / "run.json").is_file():
+        record = Record.load(Path.cwd())
+        if record.mode == "lab" and record.status == "running":
+            record.update(**asdict(me()))
+            return Path.cwd()
     folder = new_run_folder(Path(target).stem, runbook)
     mode = "lab" if _person() else "papermill"
     Record.create(folder, runbook=runbook, target=target, parameters={}, mode=mode)
