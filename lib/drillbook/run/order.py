@@ -62,6 +62,8 @@ def check(runbook: Runbook, asked: Asked) -> Order:
     if not name:
         raise BadTarget("no target was given", f"give --target; the targets are: {', '.join(_targets())}")
     target = load_target(str(name))
+    if str(name).endswith((".yaml", ".yml")) and runbook.declares("target"):
+        values["target"] = str(target.file)  # the kernel's working directory is another one
     return Order(runbook, target, values, _resumable(asked.resume, runbook, target))
 
 
