@@ -29,8 +29,8 @@ def _relations(kinds: LiteralString) -> LiteralString:
 
 TABLES: LiteralString = (
     "SELECT c.oid, n.nspname, c.relname, pg_total_relation_size(c.oid), "
-    "(SELECT coalesce(json_agg(json_build_array(a.attname, a.atttypid::int8, NOT coalesce(l.collisdeterministic, true)))"
-    ", '[]') FROM pg_attribute AS a LEFT JOIN pg_collation AS l ON l.oid = a.attcollation"
+    "(SELECT coalesce(json_agg(json_build_array("
+    "a.attname, a.atttypid::int8, NOT coalesce(l.collisdeterministic, true))), '[]') FROM pg_attribute AS a LEFT JOIN pg_collation AS l ON l.oid = a.attcollation"
     " WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v') "
     + _relations("'r'") + " ORDER BY 2, 3"
 )  # fmt: skip
@@ -57,6 +57,10 @@ UNION ALL SELECT 'ctype', datctype::text FROM pg_database WHERE datname = curren
 UNION ALL SELECT 'connection_limit', datconnlimit::text FROM pg_database WHERE datname = current_database()
 UNION ALL SELECT 'comment', coalesce(shobj_description(oid, 'pg_database'), '')
     FROM pg_database WHERE datname = current_database()
+UNION ALL SELECT 'locale_provider', coalesce(to_jsonb(b) ->> 'datlocprovider', 'c')
+    FROM pg_database AS b WHERE datname = current_database()
+UNION ALL SELECT 'locale', coalesce(to_jsonb(b) ->> 'datlocale', to_jsonb(b) ->> 'daticulocale', '')
+    FROM pg_database AS b WHERE datname = current_database()
 UNION ALL SELECT 'set:' || coalesce(pg_get_userbyid(nullif(s.setrole, 0)), '') || ':' || split_part(line, '=', 1),
     substr(line, strpos(line, '=') + 1)
     FROM pg_db_role_setting AS s JOIN pg_database AS b ON b.oid = s.setdatabase, unnest(s.setconfig) AS line
@@ -205,7 +209,8 @@ GRANTS: tuple[LiteralString, ...] = (
     + _acl("a.attacl", "c", "c.relowner") + "::text FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid "
     "JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND " + SCHEMAS
     + " AND " + mine("pg_class", "c.oid"),
-    "SELECT concat_ws(' ', 'default', pg_get_userbyid(d.defaclrole), d.defaclnamespace::regnamespace, d.defaclobjtype), "
+    "SELECT concat_ws(' ', 'default', pg_get_userbyid(d.defaclrole), d.defaclnamespace::regnamespace, "
+    "d.defaclobjtype), "
     "(SELECT jsonb_agg(DISTINCT jsonb_build_array(coalesce(pg_get_userbyid(nullif(e.grantee, 0)), ''), "
     "e.privilege_type, e.is_grantable))::text FROM aclexplode(d.defaclacl) AS e) FROM pg_default_acl AS d",
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import psycopg
 from psycopg import sql
@@ -10,10 +11,11 @@ from psycopg import sql
 from drillbook.errors import RunbookError
 from drillbook.observe import catalog_sql, digest
 from drillbook.observe.digest import Column, Table
-from drillbook.observe.server import connect as connect
-from drillbook.observe.server import one, server_version
+from drillbook.observe.server import connect, one, server_version
 from drillbook.target import Target
 from drillbook.vault.content import DatabaseContent, SequenceState, TableDigest
+
+__all__ = ["begin_snapshot", "connect", "content", "contents", "is_empty", "row_counts", "size_bytes", "tables"]
 
 
 def contents(target: Target) -> dict[str, DatabaseContent]:
@@ -37,10 +39,16 @@ def begin_snapshot(connection: psycopg.Connection) -> str:
     return one(connection, "SELECT pg_export_snapshot()")
 
 
-def content(connection: psycopg.Connection, database: str, snapshot: str = "") -> DatabaseContent:
+def content(
+    connection: psycopg.Connection,
+    database: str,
+    snapshot: str = "",
+    states: tuple[SequenceState, ...] | None = None,
+) -> DatabaseContent:
     """What the database of *connection* holds, all in one snapshot. Changes nothing.
 
-    Without a *snapshot* already begun on this connection it begins its own.
+    Without a *snapshot* already begun on this connection it begins its own;
+    *states* are the sequences if they were read before.
 
     Raises:
         RunbookError: the server is too old, or a table may not be read or is gone meanwhile.
@@ -48,12 +56,11 @@ def content(connection: psycopg.Connection, database: str, snapshot: str = "") -
     version = server_version(connection) if snapshot else _begin(connection)
     name = _algorithm(version)
     try:
-        states = sequences(connection)
         return DatabaseContent(
             database=database,
             server_version=version,
             algorithm=name,
-            sequences=states,
+            sequences=sequences(connection) if states is None else states,
             tables=tuple(_digest(connection, table, name) for table in tables(connection)),
             schema_objects=schema_objects(connection),
             grants=grants(connection),
@@ -77,7 +84,7 @@ def _begin(connection: psycopg.Connection) -> str:
 
 
 def _algorithm(version: str) -> str:
-    major = int(version.split(".")[0].split()[0])
+    major = int(re.split(r"[. ]", version)[0])
     if major < digest.OLDEST_MAJOR:
         raise RunbookError(
             f"the server is PostgreSQL {version}; digests need {digest.OLDEST_MAJOR} or newer",
@@ -89,7 +96,7 @@ def _algorithm(version: str) -> str:
 def tables(connection: psycopg.Connection) -> tuple[Table, ...]:
     """Every relation with rows of its own, unlogged ones too, without system schemas and extensions' own."""
     rows = connection.execute(catalog_sql.TABLES).fetchall()
-    return tuple(Table(oid, schema, name, size, tuple(Column(*c) for c in cols)) for oid, schema, name, size, cols in rows)
+    return tuple(Table(*row[:4], tuple(Column(*column) for column in row[4])) for row in rows)
 
 
 def row_counts(connection: psycopg.Connection) -> dict[str, int]:
@@ -136,14 +143,12 @@ def _extreme(connection: psycopg.Connection, owner: list[str], function: str) ->
 
 
 def _digest(connection: psycopg.Connection, table: Table, name: str) -> TableDigest:
-    row = connection.execute(digest.query(table.schema, table.name, table.columns, name)).fetchone()
-    assert row is not None
+    [row] = connection.execute(digest.query(table.schema, table.name, table.columns, name)).fetchall()
     return TableDigest(schema_name=table.schema, table=table.name, rows=row[0], sum64=row[1], bytes=table.bytes)
 
 
 def _large_objects(connection: psycopg.Connection, name: str) -> tuple[int, str]:
-    row = connection.execute(digest.large_objects_query(name)).fetchone()
-    assert row is not None
+    [row] = connection.execute(digest.large_objects_query(name)).fetchall()
     return int(row[0]), str(row[1])
 
 

@@ -90,8 +90,10 @@ def password_of(target: Target, key: str) -> str:
     return secret(declared.password, target) if declared else ""
 
 
-def content(client: Any, container: str, password: str) -> RedisContent:
+def content(client: Any, container: str, password: str, command: str = "EVAL") -> RedisContent:
     """The keys and digest of the redis in *container*, over its databases in order.
+
+    While writers are paused only `EVAL_RO` (redis 7) gets through.
 
     Raises:
         RunbookError: it does not answer.
@@ -101,7 +103,11 @@ def content(client: Any, container: str, password: str) -> RedisContent:
         if not line.startswith("db"):
             continue
         number = line[2:].split(":")[0]
-        count, _, digest = cli(client, container, password, "-n", number, "EVAL", SCRIPT, "0").strip().partition(" ")
+        count, _, digest = cli(client, container, password, "-n", number, command, SCRIPT, "0").strip().partition(" ")
+        if not count.isdigit():
+            raise RunbookError(
+                f"redis in {container[:12]} does not run the digest's script: {count} {digest}", "docker logs"
+            )
         keys += int(count)
         if int(count):
             whole.update(f"{number}:{digest}\n".encode())
@@ -128,11 +134,14 @@ def cli(client: Any, container: str, password: str, *words: str) -> str:
 
     environment = {"REDISCLI_AUTH": password} if password else {}
     try:
-        made = client.api.exec_create(container, ["redis-cli", "-e", "--no-auth-warning", *words], environment=environment)
+        argv = ["redis-cli", "--no-auth-warning", *words]
+        made = client.api.exec_create(container, argv, environment=environment)
         answer = client.api.exec_start(made["Id"]).decode(errors="replace")
         code = client.api.exec_inspect(made["Id"])["ExitCode"]
     except docker.errors.APIError as error:
-        raise RunbookError(f"redis in {container[:12]} cannot be asked: {error.explanation}", "is it running?") from error
+        fact = f"redis in {container[:12]} cannot be asked: {error.explanation}"
+        raise RunbookError(fact, "start its container, then run this again") from error
     if code != 0:
-        raise RunbookError(f"redis in {container[:12]} answered {words[0]} with: {answer.strip()[-300:]}", "docker logs")
+        fact = f"redis in {container[:12]} answered {words[0]} with: {answer.strip()[-300:]}"
+        raise RunbookError(fact, f"docker logs {container[:12]} says more")
     return str(answer)

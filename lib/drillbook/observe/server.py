@@ -25,6 +25,7 @@ PINNED = {
     "search_path": "pg_catalog",
     "row_security": "off",
     "client_encoding": "UTF8",
+    "idle_in_transaction_session_timeout": "0",
 }
 READING = {**PINNED, "default_transaction_read_only": "on"}
 
@@ -125,6 +126,16 @@ def system_identifier(connection: psycopg.Connection) -> str:
             return one(connection, "SELECT system_identifier::text FROM pg_control_system()")
     except psycopg.errors.InsufficientPrivilege:
         return ""
+
+
+def bootstrap_user(connection: psycopg.Connection) -> str:
+    """The role that initdb made: memberships given by any superuser are recorded as given by it."""
+    return one(connection, "SELECT rolname FROM pg_roles WHERE oid = 10")
+
+
+def is_superuser(connection: psycopg.Connection) -> bool:
+    """Whether our user may read everything, role passwords included."""
+    return one(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == "True"
 
 
 def one(connection: psycopg.Connection, query: LiteralString | sql.Composable) -> str:

@@ -121,6 +121,8 @@ def tree_of(chunks: Iterator[bytes]) -> Tree:
                 size += member.size
             name = member.name.removeprefix("./").rstrip("/") or "."
             if name != ".":
-                lines.append(f"{name}\0{member.type!r}\0{member.mode:o}\0{member.uid}:{member.gid}\0{member.size}\0{content}")
+                lines.append(
+                    f"{name}\0{member.type!r}\0{member.mode:o}\0{member.uid}:{member.gid}\0{member.size}\0{content}"
+                )
     whole = hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
     return Tree(len(lines), size, whole)

@@ -154,5 +154,6 @@ class Vault:
         try:
             proofs.write(proof, backup.folder)
         except OSError as error:
-            raise VaultError(f"the proof cannot be written: {error.strerror}", "free some space in the vault") from error
+            fact = f"the proof of {backup.name} cannot be written: {error.strerror}"
+            raise VaultError(fact, f"free some space in {self.path}, then drill again") from error
         return self._backup(backup.folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Frozen(BaseModel):
@@ -62,10 +62,10 @@ class DatabaseContent(Frozen):
     algorithm: str
     tables: tuple[TableDigest, ...]
     sequences: tuple[SequenceState, ...] = ()
-    schema_objects: dict[str, str] = {}
-    grants: dict[str, str] = {}
-    extensions: dict[str, str] = {}
-    settings: dict[str, str] = {}
+    schema_objects: dict[str, str] = Field(default_factory=dict)
+    grants: dict[str, str] = Field(default_factory=dict)
+    extensions: dict[str, str] = Field(default_factory=dict)
+    settings: dict[str, str] = Field(default_factory=dict)
     large_objects: tuple[int, str] = (0, "0")
     snapshot: str = ""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from drillbook.errors import VaultError
 from drillbook.vault.checksum import sha256, sync_folder
@@ -29,13 +29,14 @@ class DumpEntry(Frozen):
 
 
 class ServerEntry(Frozen):
-    """The server that databases came from, and the file of its roles."""
+    """The server that databases came from, and the file of its roles. `user` is its bootstrap superuser."""
 
     version: str
     user: str
     image_id: str = ""
     image_ref: str = ""
     system_identifier: str = ""
+    preload: str = ""
     roles: str = ""
     role_names: tuple[str, ...] = ()
     role_passwords: bool = False
@@ -62,7 +63,7 @@ class VolumeEntry(Frozen):
     image_id: str
     keys: int | None = None
     digest: str | None = None
-    config: dict[str, str] = {}
+    config: dict[str, str] = Field(default_factory=dict)
 
 
 class Manifest(Frozen):
@@ -77,8 +78,8 @@ class Manifest(Frozen):
     ended: datetime
     servers: dict[str, ServerEntry]
     databases: dict[str, DumpEntry]
-    volumes: dict[str, VolumeEntry] = {}
-    checksums: dict[str, str] = {}
+    volumes: dict[str, VolumeEntry] = Field(default_factory=dict)
+    checksums: dict[str, str] = Field(default_factory=dict)
 
     @property
     def tables(self) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from drillbook.vault.checksum import sync_folder
 from drillbook.vault.content import Frozen
@@ -30,8 +30,8 @@ class Proof(Frozen):
     ended: datetime
     rto_seconds: float
     checks: tuple[dict[str, Any], ...]
-    scratch: dict[str, dict[str, Any]] = {}
-    versions: dict[str, str] = {}
+    scratch: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
 
 
 def write(proof: Proof, folder: Path) -> Path:

@@ -1,0 +1,71 @@
+"""Dump a database, and take its content digest from the dump's own snapshot while it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drillbook.act.backup import opened, room
+from drillbook.act.client_tools import ClientTools, client_tools
+from drillbook.act.executor import Context, verb
+from drillbook.act.guard import guarded
+from drillbook.decide.plan import Step
+from drillbook.observe import database
+from drillbook.vault.content import DatabaseContent
+from drillbook.vault.manifest import DumpEntry
+
+PROBE_SECONDS = 60
+
+
+@verb("backup.database")
+@guarded
+def dump_database(step: Step, context: Context) -> dict[str, Any]:
+    """One database into `databases/KEY/`, as a directory archive, with its content at the same snapshot."""
+    backup, key = opened(context), str(step.args["key"])
+    relative = f"databases/{key}"
+    (backup.folder / "databases").mkdir(mode=0o700, exist_ok=True)
+    label = context.folder.name
+    with room(context), client_tools(context.target, key, backup.folder, label, int(step.args["major"])) as tools:
+        method = compression(tools, step.subject, int(step.args["major"]))
+        content, seconds = _dump(step, context, tools, relative, method)
+    entry = DumpEntry(
+        server=str(step.args["server"]), folder=relative, content=content, compression=method,
+        client_version=tools.version, seconds=round(seconds, 3), empty=content.is_empty,
+    )  # fmt: skip
+    backup.databases[key] = entry
+    counted = {"tables": len(content.tables), "rows": content.rows, "empty": entry.empty, "seconds": entry.seconds}
+    return {"database": content.database, "algorithm": content.algorithm, "compression": method, **counted}
+
+
+def _dump(
+    step: Step, context: Context, tools: ClientTools, relative: str, method: str
+) -> tuple[DatabaseContent, float]:
+    key, jobs = str(step.args["key"]), str(step.args["jobs"])
+    with database.connect(context.target, key) as connection:
+        snapshot = database.begin_snapshot(connection)
+        states = database.sequences(connection)  # before the dump: they only grow, and no snapshot holds them
+        words = (
+            "-d", _dsn(step.subject), "-Fd", "-j", jobs, "-Z", method, "--snapshot", snapshot, "--no-sync",
+            "--lock-wait-timeout", "60s", "-f", tools.path(relative),
+        )  # fmt: skip
+        with tools.started("pg_dump", *words) as running:
+            content = database.content(connection, step.subject, snapshot, states)
+            done = running.wait(step.timeout_seconds)
+        connection.rollback()
+    return content, done.seconds
+
+
+def _dsn(dbname: str) -> str:
+    """A name that libpq takes as a name, whatever is in it."""
+    escaped = dbname.replace("\\", "\\\\").replace("'", "\\'")
+    return f"dbname='{escaped}'"
+
+
+def compression(tools: ClientTools, dbname: str, major: int) -> str:
+    """`zstd:3` where these programs can, else `6`, which every version takes for gzip.
+
+    Asked by dumping nothing: a client built without zstd ends with another code than 0.
+    """
+    if (tools.binaries.major if tools.binaries else major) < 16:
+        return "6"
+    words = ("-d", _dsn(dbname), "-Fc", "-Z", "zstd:3", "-s", "-N", "*", "-f", "/dev/null")
+    return "zstd:3" if tools.succeeds("pg_dump", *words, timeout=PROBE_SECONDS) else "6"

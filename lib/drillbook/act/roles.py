@@ -1,0 +1,80 @@
+"""Roles: into the backup as SQL, and out of it again."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from drillbook.act.backup import opened, room
+from drillbook.act.client_tools import client_tools
+from drillbook.act.executor import Context, verb
+from drillbook.act.guard import guarded
+from drillbook.decide.plan import Step
+from drillbook.errors import RunbookError
+from drillbook.observe.data import maintenance
+from drillbook.vault.manifest import ServerEntry
+
+SYSTEM = "pg_"
+RESTRICT_KEY = "drillbook"
+
+
+@verb("backup.roles")
+@guarded
+def dump_roles(step: Step, context: Context) -> dict[str, Any]:
+    """The roles of one server into `roles/KEY.sql`, with their passwords where we may read them."""
+    backup, key = opened(context), str(step.args["key"])
+    (backup.folder / "roles").mkdir(mode=0o700, exist_ok=True)
+    relative, words = f"roles/{key}.sql", tuple(step.args["words"])
+    major = int(step.args["major"])
+    with room(context), client_tools(context.target, key, backup.folder, context.folder.name, major) as tools:
+        known = tools.run("pg_dumpall", "--help", timeout=60).stdout
+        fixed = ("--restrict-key", RESTRICT_KEY) if "--restrict-key" in known else ()
+        own = ("-l", context.target.databases[key].dbname)
+        tools.run("pg_dumpall", *words, *fixed, *own, "-f", tools.path(relative), timeout=step.timeout_seconds)
+    os.chmod(backup.folder / relative, 0o600)
+    names = role_names(context, key)
+    facts = step.args["server"]
+    passwords = "--no-role-passwords" not in words
+    backup.servers[key] = ServerEntry(
+        version=facts["version"], user=facts["bootstrap_user"], image_id=facts["image_id"],
+        image_ref=facts["image_ref"], system_identifier=facts["system_identifier"], preload=facts["preload"],
+        roles=relative, role_names=names, role_passwords=passwords,
+    )  # fmt: skip
+    return {"roles": len(names), "passwords": passwords}
+
+
+def role_names(context: Context, key: str) -> tuple[str, ...]:
+    """The roles of the server of *key*, without PostgreSQL's own."""
+    with maintenance(context.target, key) as connection:
+        rows = connection.execute("SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1").fetchall()
+    return tuple(str(row[0]) for row in rows)
+
+
+def without_role(script: str, role: str) -> str:
+    """The roles' script without the line that makes *role*, for a server that was born with it."""
+    lines = {f"CREATE ROLE {role};", f"CREATE ROLE {_quoted(role)};"}
+    return "\n".join(line for line in script.split("\n") if line not in lines)
+
+
+def only_roles(script: str, roles: tuple[str, ...]) -> str:
+    """The lines of the roles' script that make and set *roles*, and give them memberships.
+
+    Raises:
+        RunbookError: a role's name has a line break in it, which the script cannot be read past.
+    """
+    if any("\n" in role for role in roles):
+        raise RunbookError("a role's name has a line break in it", "make that role by hand, then run this again")
+    names = {name for role in roles for name in (role, _quoted(role))}
+    starts = tuple(f"{verb_} ROLE {name}{end}" for name in names for verb_, end in (("CREATE", ";"), ("ALTER", " ")))
+    ends = tuple(f" TO {name}{end}" for name in names for end in (";", " "))
+    kept = [
+        line
+        for line in script.split("\n")
+        if line.startswith(starts) or (line.startswith("GRANT ") and any(end in line for end in ends))
+    ]
+    return "\n".join(kept)
+
+
+def _quoted(role: str) -> str:
+    doubled = role.replace('"', '""')
+    return f'"{doubled}"'

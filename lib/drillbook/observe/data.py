@@ -1,0 +1,77 @@
+"""What of a target holds data, observed: servers, databases, volumes."""
+
+from __future__ import annotations
+
+import psycopg
+
+from drillbook.observe import engine
+from drillbook.observe.places import DatabasePlace, DataFacts, ServerPlace, VolumePlace
+from drillbook.observe.server import bootstrap_user, connect, is_superuser, one, server_version, system_identifier
+from drillbook.observe.volumes import declared_volumes
+from drillbook.target import Target
+
+MAINTENANCE = ("postgres", "template1")
+
+
+def data_facts(target: Target) -> DataFacts:
+    """The target's servers, databases and volumes. Changes nothing.
+
+    A database that its server does not have is a fact (`exists` is false), not an error.
+
+    Raises:
+        DatabaseDown: a server does not answer.
+        EngineDown: the stack's engine does not answer.
+    """
+    servers: dict[str, ServerPlace] = {}
+    databases: dict[str, DatabasePlace] = {}
+    for key, together in _servers(target).items():
+        servers[key], found = _server(target, key, together)
+        databases.update(found)
+    volumes = tuple(VolumePlace(v.name, v.key, v.kind, v.service, v.containers) for v in declared_volumes(target))
+    names = [v["Name"] for v in engine.client(target).api.volumes()["Volumes"] or []] if target.stack else []
+    return DataFacts(servers, databases, volumes, tuple(sorted(names)), str(target.vault))
+
+
+def _servers(target: Target) -> dict[str, tuple[str, ...]]:
+    """first key → keys of the databases on one server."""
+    found: dict[tuple[str, str, int], list[str]] = {}
+    for key, database in target.databases.items():
+        found.setdefault((database.service, database.host, database.port), []).append(key)
+    return {keys[0]: tuple(keys) for keys in found.values()}
+
+
+def maintenance(target: Target, key: str) -> psycopg.Connection:
+    """A reading session on the server of *key* that does not need its database to be there.
+
+    Raises:
+        DatabaseDown: the server does not answer.
+    """
+    from drillbook.errors import DatabaseDown
+
+    own = target.databases[key].dbname
+    for name in MAINTENANCE:
+        try:
+            return connect(target, key, dbname=name)
+        except DatabaseDown:
+            continue
+    return connect(target, key, dbname=own)
+
+
+def _server(target: Target, key: str, keys: tuple[str, ...]) -> tuple[ServerPlace, dict[str, DatabasePlace]]:
+    service = target.databases[key].service
+    container = engine.container_of(target, service) if service else None
+    with maintenance(target, key) as connection:
+        rows = connection.execute(
+            "SELECT datname, CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) ELSE 0 END "
+            "FROM pg_database WHERE NOT datistemplate ORDER BY datname"
+        ).fetchall()
+        sizes = {str(name): int(size) for name, size in rows}
+        place = ServerPlace(
+            key=key, version=server_version(connection), bootstrap_user=bootstrap_user(connection),
+            system_identifier=system_identifier(connection), databases=keys, names=tuple(sizes),
+            image_id=container.image_id if container else "", image_ref=container.image_ref if container else "",
+            preload=one(connection, "SELECT coalesce(current_setting('shared_preload_libraries', true), '')"),
+            superuser=is_superuser(connection),
+        )  # fmt: skip
+    wanted = {k: target.databases[k].dbname for k in keys}
+    return place, {k: DatabasePlace(k, key, name, name in sizes, sizes.get(name, 0)) for k, name in wanted.items()}
