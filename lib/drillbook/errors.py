@@ -47,6 +47,12 @@ class Refused(RunbookError):
     reason = "refused"
 
 
+class OutOfOrder(Refused):
+    """A cell was run before the one that it rests on."""
+
+    reason = "out-of-order"
+
+
 class NotApproved(Refused):
     """The plan as it stands now has not been approved."""
 

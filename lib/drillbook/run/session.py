@@ -17,7 +17,7 @@ from drillbook.act.journal import Journal
 from drillbook.act.lock import TargetLock
 from drillbook.decide.evidence import Evidence
 from drillbook.decide.plan import Plan, Step
-from drillbook.errors import BadParameters, NotApproved, RunbookError
+from drillbook.errors import BadParameters, NotApproved, OutOfOrder, RunbookError
 from drillbook.run import stopped
 from drillbook.run.record import Record, new_run_folder
 from drillbook.show import gate, tables
@@ -152,6 +152,12 @@ class Run:
 
     def __repr__(self) -> str:
         return f"run {self.folder.name}"
+
+    def __getattr__(self, name: str) -> Any:
+        # only reached for what an earlier section would have set
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise OutOfOrder(f"this run knows no {name} yet", "run the cells in order, from the top")
 
     def begin(self) -> None:
         """Journal the start, take the lock if this runbook writes, and say where the run lives."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from drillbook.errors import RunbookError
+from drillbook.errors import OutOfOrder, RunbookError
 from drillbook.show.view import callout, show
 
 
@@ -29,17 +29,28 @@ def install(remember: Callable[[BaseException], None]) -> None:
         trace: TracebackType,
         tb_offset: Any = None,  # noqa: ARG001  IPython gives it by name
     ) -> list[str]:
+        error = _foreseen(error)
         remember(error)
-        lines = traceback.format_exception(kind, error, trace)
+        lines = traceback.format_exception(type(error), error, trace)
         if isinstance(error, RunbookError):
             _fold(error, "".join(lines))
             lines = [str(error)]
-            shell._showtraceback(kind, str(error), lines)
+            shell._showtraceback(type(error), str(error), lines)
         else:
             shell._showtraceback(kind, error, lines)
         return lines
 
     shell.set_custom_exc((Exception,), stop)
+
+
+def _foreseen(error: BaseException) -> BaseException:
+    """A name that an earlier cell should have set is a cell that has not run: as foreseen as any refusal."""
+    if isinstance(error, NameError) and error.name:
+        return OutOfOrder(
+            f"{error.name!r} is not known: a cell above has not run, or was refused",
+            "run the cells in order, from the top",
+        )
+    return error
 
 
 def _fold(error: RunbookError, trace: str) -> None:
