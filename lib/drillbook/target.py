@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -46,6 +46,10 @@ class Code(Part):
     image: str
     artifacts: tuple[str, ...] = ()
     manifest: str = ""
+
+    def placed(self, artifact: str) -> str:
+        """The path of *artifact* as seen from the stack's directory."""
+        return str(PurePosixPath(self.source) / artifact)
 
 
 class Service(Part):

@@ -33,9 +33,9 @@ def command(step: Step, context: Context) -> Mapping[str, Any]:
 
 @verb("context.stage")
 def stage(step: Step, context: Context) -> Mapping[str, Any]:
-    """Copy the tracked files, and nothing else, to a new folder with fresh times; prove the copy by digest."""
+    """Copy the source files, and nothing else, to a new folder with fresh times; prove the copy by digest."""
     origin, staging = Path(step.args["from"]), Path(step.args["to"])
-    source = source_tree(origin, ())
+    source = source_tree(origin, tuple(step.args["without"]))
     if staging.exists():
         shutil.rmtree(staging)
     staging.mkdir(parents=True, mode=0o700)

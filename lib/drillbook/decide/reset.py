@@ -10,7 +10,7 @@ from drillbook.decide.freshness import source_digest
 from drillbook.decide.plan import Plan, Step
 from drillbook.errors import NotProven, NotThisIncident, RunbookError
 from drillbook.observe.facts import BackupFact, Snapshot, SourceFact
-from drillbook.target import Target
+from drillbook.target import Stack, Target
 
 BUILD_TIMEOUT_SECONDS = 1800
 
@@ -76,7 +76,7 @@ def plan_reset(target: Target, snapshot: Snapshot, scope: str, backup: BackupFac
     elif target.stack is None:
         raise RunbookError(f"target {target.name} has no stack, so no {scope} to reset", "choose scope=database")
     else:
-        steps = _stack(snapshot, scope, commands)
+        steps = _stack(target.stack, snapshot, scope, commands)
     if not steps:
         raise NotThisIncident(f"there is nothing in scope {scope} to reset", "choose another scope, or diagnose again")
     notes = (f"rests on proven backup {backup.name}", "no volume is removed; replaced images stay, tagged for rollback")
@@ -95,17 +95,20 @@ def _basis(snapshot: Snapshot, scope: str, backup: BackupFact) -> dict[str, Any]
     }
 
 
-def _stack(snapshot: Snapshot, scope: str, commands: Commands) -> list[Step]:
+def _stack(stack: Stack, snapshot: Snapshot, scope: str, commands: Commands) -> list[Step]:
     built = [s for s in snapshot.services if s.context and s.name in snapshot.sources]
     names = [s.name for s in built]
     if not names:
         return []
-    aside = [_aside(path) for path in sorted({a for n in names for a in snapshot.sources[n].artifacts_in_context})]
+    code = {name: service.code for name, service in stack.services.items() if service.code}
+    beside = {code[n].placed(a) for n in names for a in snapshot.sources[n].artifacts_in_context}
+    aside = [_aside(path) for path in sorted(beside)]
     if scope == "artifacts":
         return aside
     images: list[Step] = []
     if scope == "images":
-        images = [*_keep(snapshot, names), *_build(snapshot, names, commands), *aside]
+        derived = sorted({c.placed(a) for c in code.values() for a in c.artifacts})
+        images = [*_keep(snapshot, names), *_build(snapshot, names, derived, commands), *aside]
     return [
         *images,
         *(_replace(name, commands.compose) for name in names),
@@ -132,7 +135,7 @@ def _keep(snapshot: Snapshot, names: list[str]) -> list[Step]:
     return steps
 
 
-def _build(snapshot: Snapshot, names: list[str], commands: Commands) -> list[Step]:
+def _build(snapshot: Snapshot, names: list[str], derived: list[str], commands: Commands) -> list[Step]:
     source = snapshot.deployed
     outside = [s.context for s in snapshot.services if s.name in names and not _inside(s.context, source)]
     if source is None or outside:
@@ -141,7 +144,7 @@ def _build(snapshot: Snapshot, names: list[str], commands: Commands) -> list[Ste
     digest = source_digest(source.tracked)
     build_id = ("--build-arg", f"BUILD_ID={digest[:12]}")
     argv = (*commands.staged, "build", "--no-cache", *build_id, *names)
-    args = {"from": source.directory, "to": commands.staging, "digest": digest}
+    args = {"from": source.directory, "to": commands.staging, "digest": digest, "without": derived}
     stage = Step("stage-context", "context.stage", f"{len(source.tracked)} tracked files", args=args)
     build = Step("build-images", "image.build", ", ".join(names), argv, timeout_seconds=BUILD_TIMEOUT_SECONDS)
     proofs = [Step(f"prove-{name}", "image.prove", name, args={"service": name}) for name in names]

@@ -61,7 +61,7 @@ def observe(target: Target) -> Snapshot:
 def _stack(target: Target, unknown: Unknowns) -> dict[str, Any]:
     containers = unknown.attempt("containers", lambda: engine.containers(target), ())
     code = {n: s.code for n, s in target.stack.services.items() if s.code} if target.stack else {}
-    artifacts = tuple(sorted({a for c in code.values() if c and c.source == "." for a in c.artifacts}))
+    artifacts = tuple(sorted({c.placed(a) for c in code.values() if c for a in c.artifacts}))
     running = [c for c in containers if c.running and c.service in code]
     images, processes, seen = [], [], dict[tuple[str, str], FilesFact]()
     for container in running:
