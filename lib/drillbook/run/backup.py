@@ -1,0 +1,101 @@
+"""The run of `02-backup`: everything that holds data, into one folder of the vault, read back at the end."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drillbook.act import archive, backup, dump, roles
+from drillbook.decide.backup import plan_backup
+from drillbook.decide.evidence import Evidence
+from drillbook.decide.plan import Plan
+from drillbook.errors import CheckFailed, NotThisIncident
+from drillbook.observe.data import data_facts
+from drillbook.observe.database import connect, row_counts
+from drillbook.observe.places import DataFacts
+from drillbook.run.session import Run
+from drillbook.show import tables
+from drillbook.show.view import callout, table
+from drillbook.vault.catalog import Vault
+from drillbook.vault.checksum import differences
+from drillbook.vault.manifest import FILE
+
+VERBS = (archive, backup, dump, roles)
+"""The modules whose actions this run's plans name."""
+
+
+class BackupRun(Run):
+    """Holds the target's lock, so that nothing is reset meanwhile. Writes only into the vault."""
+
+    runbook: ClassVar[str] = "backup"
+    writes: ClassVar[bool] = True
+
+    def observe(self) -> DataFacts:
+        """What holds data: databases with their tables and rows, and volumes, as a table."""
+        self.facts = data_facts(self.target)
+        self.rows = {key: self._rows(key) for key, place in self.facts.databases.items() if place.exists}
+        self.note("observe", self._table())
+        return self.facts
+
+    def _rows(self, key: str) -> dict[str, int]:
+        with connect(self.target, key) as connection:
+            return dict(row_counts(connection))
+
+    def _table(self) -> Any:
+        databases = [
+            {
+                "database": place.dbname,
+                "there": "yes" if place.exists else "no",
+                "tables": len(self.rows.get(key, {})),
+                "rows": sum(self.rows.get(key, {}).values()),
+                "MB": f"{place.bytes / 1e6:.1f}",
+            }
+            for key, place in self.facts.databases.items()
+        ]
+        volumes = [{"volume": v.name, "kind": v.kind, "service": v.service} for v in self.facts.volumes]
+        return table("Databases", databases) + table("Other volumes", volumes)
+
+    def confirm(self, facts: DataFacts) -> None:
+        """That there is something to save.
+
+        Raises:
+            NotThisIncident: every database is there, but not one table is in them.
+        """
+        if facts.databases and not any(self.rows.values()):
+            names = ", ".join(place.dbname for place in facts.databases.values())
+            raise NotThisIncident(
+                f"{names} holds no table: a backup of it would be an empty one",
+                "the data is already lost; 04-restore brings it back from the newest proven backup",
+            )
+        found = callout("pass", "there is data to save", f"{len(facts.databases)} databases, {len(facts.volumes)} volumes")
+        self.note("confirm", found)
+
+    def plan(self) -> Plan:
+        """One dump a database, one archive a volume; nothing is destroyed. Changes nothing."""
+        return self.show_plan(plan_backup(self.target.name, self.target.identity, self.facts, self.target.backup.jobs))
+
+    def act(self, plan: Plan) -> None:
+        """Write the backup under a temporary name; the manifest comes last."""
+        self.finished = self.carry_out(plan)[-1]["evidence"]
+
+    def verify(self) -> None:
+        """Read the backup back from the vault: every file against its checksum.
+
+        Raises:
+            CheckFailed: a file is missing or differs.
+        """
+        made = Vault(self.target.vault).get(self.finished["backup"])
+        wrong = differences(made.folder, made.whole().checksums, (FILE, "proof-"))
+        files = len(made.whole().checksums)
+        observed = ", ".join(f"{name} {what}" for name, what in wrong.items()) or f"{files} files, all equal"
+        verdict = "fail" if wrong else "pass"
+        check = Evidence("checksums", "backup", made.name, verdict, observed, "every file as it was written")
+        self.keep_evidence("verify", [check])
+        told = {key: self.finished[key] for key in ("backup", "tables", "rows", "bytes", "seconds")}
+        self.result(**told, verdict=verdict, empty=[k for k, e in made.whole().databases.items() if e.empty])
+        command = f"not proven yet: drillbook run drill --target {self.target.name} -p backup={made.name}"
+        self.note("verify", tables.evidence(made.name, [check]) + callout("note", "Next: drill", command))
+        if wrong:
+            raise CheckFailed(f"backup {made.name} does not read back as it was written: {observed}", "look at the disk")
+
+
+RUN = BackupRun
