@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from drillbook.errors import VaultError
+from drillbook.errors import NotProven, VaultError
 from drillbook.vault import manifest as manifests
 from drillbook.vault import proof as proofs
 from drillbook.vault.checksum import sha256
@@ -134,15 +134,17 @@ class Vault:
 
         Raises:
             VaultError: there is none.
+            NotProven: a proven one was asked for, and there is none.
         """
         if name not in ("newest", "proven"):
             return self.get(name)
         ours = [b for b in self.backups() if b.manifest is not None and b.manifest.identity == identity]
         found = [b for b in ours if name == "newest" or b.verdict == "proven"]
         if not found:
-            kind = "proven backup" if name == "proven" else "backup"
             hint = "run 06-drill on one of those there are" if ours else "run 02-backup, then 06-drill"
-            raise VaultError(f"there is no {kind} in {self.path}; it holds {len(ours)} of this target", hint)
+            if name == "proven":
+                raise NotProven(f"there is no proven backup in {self.path}; it holds {len(ours)} of this target", hint)
+            raise VaultError(f"there is no backup of this target in {self.path}", hint)
         return max(found, key=lambda backup: backup.ended)
 
     def add_proof(self, backup: Backup, proof: Proof) -> Backup:
