@@ -1,0 +1,201 @@
+"""Every way a run can end badly: the right exit code, a fact and a HINT, nothing changed, the executed copy kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from drillbook.act import sandbox
+from drillbook.act.lock import TargetLock
+from drillbook.act.site import Site
+from drillbook.target import load_target
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run of the shell: its exit code, its record, and what it said to a person."""
+
+    code: int
+    record: dict[str, Any]
+    said: str
+
+    @property
+    def fact(self) -> str:
+        return str((self.record.get("error") or {}).get("fact", ""))
+
+
+def run(runbook: str, target: str, *words: str) -> Ended:
+    """`drillbook run` as a user types it."""
+    argv = [sys.executable, "-m", "drillbook.cli", "run", runbook, "--target", target, "--json", *words]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=240, check=False, env=dict(os.environ))
+    return Ended(done.returncode, json.loads(done.stdout), done.stderr)
+
+
+def ends(ended: Ended, code: int, fact: str) -> None:
+    """Exit code, status, fact, HINT, record and copy are as the contract says."""
+    assert ended.code == code, ended.said
+    assert ended.record["exit_code"] == code
+    assert ended.record["status"] == {1: "failed", 2: "failed", 3: "refused", 4: "refused"}[code]
+    assert fact in ended.fact
+    assert "HINT: " in ended.said
+    assert "Traceback" not in ended.said
+    outputs = Path(os.environ["DRILLBOOK_OUTPUTS"])
+    [folder] = [f.parent for f in outputs.rglob("run.json") if f.parent.name == ended.record["run"]]
+    assert json.loads((folder / "run.json").read_text()) == ended.record
+    assert json.loads((folder / "notebook.ipynb").read_text())["cells"]
+
+
+@pytest.fixture
+def own(healthy: Site, tmp_path: Path) -> Path:
+    """The sandbox's target file with a vault of its own."""
+    return described(healthy, tmp_path)
+
+
+def described(site: Site, folder: Path, **changes: Any) -> Path:
+    raw = yaml.safe_load((site.directory / "target.yaml").read_text())
+    raw["stack"]["directory"] = str(site.directory)
+    raw["databases"]["main"]["password"] = f"file:{site.target.path(site.target.databases['main'].password[5:])}"
+    raw["backup"] = {"vault": str(folder / "vault")}
+    file = folder / f"{site.project}.yaml"
+    file.write_text(yaml.safe_dump({**raw, **changes}))
+    return file
+
+
+@pytest.fixture
+def unchanged(healthy: Site, engine: Any) -> Iterator[None]:
+    """Containers, images and volumes of the engine are the same after the test as before it."""
+
+    def seen() -> dict[str, Any]:
+        return {
+            "containers": sorted((c.id, c.attrs["State"]["StartedAt"]) for c in engine.containers.list(all=True)),
+            "images": sorted((i.id, tuple(i.tags)) for i in engine.images.list()),
+            "volumes": sorted(v.name for v in engine.volumes.list()),
+        }
+
+    before = seen()
+    yield
+    assert seen() == before
+
+
+@pytest.mark.parametrize(
+    ("runbook", "words", "fact"),
+    [
+        ("reset", ("-p", "scop=images"), "scop"),
+        ("reset", ("-p", "scope=everything"), "scope"),
+        ("postmortem", ("-p", "hours=soon"), "hours"),
+    ],
+)
+def test_a_wrong_parameter_ends_before_a_kernel_starts(
+    own: Path, unchanged: None, runbook: str, words: tuple[str, ...], fact: str
+) -> None:
+    """An unknown name, a bad choice and a wrong type are exit 2, and the fact names the parameter."""
+    ends(run(runbook, str(own), *words), 2, fact)
+
+
+def test_an_unknown_target_is_told_with_the_known_ones(healthy: Site, unchanged: None) -> None:
+    """A typo in the target's name is exit 2 and names the nearest."""
+    ended = run("diagnose", "conect")
+    ends(ended, 2, "conect")
+    assert "did you mean 'connect'?" in ended.said
+
+
+def test_a_typo_in_the_targets_file_names_file_path_and_key(healthy: Site, tmp_path: Path, unchanged: None) -> None:
+    """An unknown key is exit 2, with the file, the path in it and the nearest key."""
+    file = described(healthy, tmp_path, endpoint={})
+    ended = run("diagnose", str(file))
+    ends(ended, 2, f"{file}: endpoint: unknown key")
+    assert "did you mean 'endpoints'?" in ended.said
+
+
+def test_an_engine_that_does_not_answer_stops_every_writer(healthy: Site, tmp_path: Path, unchanged: None) -> None:
+    """A reset without an engine is exit 1; a diagnosis is an honest unknown."""
+    file = described(healthy, tmp_path)
+    raw = yaml.safe_load(file.read_text())
+    raw["stack"]["docker_host"] = f"unix://{tmp_path}/none.sock"
+    file.write_text(yaml.safe_dump(raw))
+    ends(run("reset", str(file)), 1, "does not answer")
+    seen = run("diagnose", str(file))
+    assert (seen.code, seen.record["result"]["verdict"]) == (0, "unknown") or seen.record["result"]["causes"]
+    assert any(e["verdict"] == "unknown" and e["id"] == "observed:containers" for e in seen.record["result"]["evidence"])
+
+
+def test_a_database_that_is_down_is_not_backed_up(own: Path, healthy: Site) -> None:
+    """A backup of a stopped database is exit 1 and leaves nothing in the vault; the diagnosis names the cause."""
+    sandbox.compose(healthy, "stop", "postgres")
+    ends(run("backup", str(own)), 1, "does not answer")
+    assert "database-down" in [c["id"] for c in run("diagnose", str(own)).record["result"]["causes"]]
+    assert not list((own.parent / "vault").rglob("manifest.json"))
+
+
+def test_without_a_backup_nothing_is_reset_restored_or_proven(own: Path, unchanged: None) -> None:
+    """No proven backup: the reset and the restore are refused, and a scheduled drill fails loudly."""
+    ends(run("reset", str(own), "-p", "scope=images"), 3, "no proven backup")
+    ends(run("restore", str(own), "-p", "backup=proven"), 3, "no proven backup")
+    ends(run("drill", str(own)), 1, "no backup")
+
+
+def test_a_locked_target_names_the_holder(own: Path, healthy: Site) -> None:
+    """While another run holds the target a reset is exit 4, and says who, since when and why."""
+    with_lock = TargetLock(load_target(str(own)), "a-run-of-another", "a deployment is under way")
+    with_lock.acquire()
+    try:
+        ended = run("reset", str(own), "-p", "scope=images")
+        ends(ended, 4, "a deployment is under way")
+    finally:
+        with_lock.release()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A vault on a file system of one megabyte."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    vault = tmp_path / "vault"
+    vault.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(vault)], check=True, timeout=30)
+    yield vault
+    subprocess.run(["umount", str(vault)], check=True, timeout=30)
+
+
+def test_a_full_vault_keeps_no_half_backup(healthy: Site, tmp_path: Path, small_disk: Path, unchanged: None) -> None:
+    """A backup that does not fit is exit 1, and the vault is as it was."""
+    ends(run("backup", str(described(healthy, tmp_path))), 1, "vault")
+    assert [f.name for f in small_disk.rglob("*") if f.is_file()] == []
+
+
+@pytest.fixture
+def proven(own: Path) -> Path:
+    """A target with a proven backup."""
+    assert run("backup", str(own)).code == 0
+    assert run("drill", str(own)).code == 0
+    return own
+
+
+def test_only_the_plan_that_was_approved_is_carried_out(proven: Path, healthy: Site, engine: Any) -> None:
+    """Without an approval, with a wrong one, with an outdated one and with a used one a reset is exit 3."""
+
+    def ids() -> set[str]:
+        return {f.id for f in engine.containers.list(filters={"label": f"com.docker.compose.project={healthy.project}"})}
+
+    before = ids()
+    planned = run("reset", str(proven), "-p", "scope=containers")
+    ends(planned, 3, "has not been approved")
+    fingerprint = planned.record["result"]["plan"]["fingerprint"]
+    ends(run("reset", str(proven), "-p", "scope=containers", "--approve", "0" * 16), 3, "is not for this plan")
+    assert ids() == before
+    sandbox.compose(healthy, "up", "-d", "--force-recreate", "--no-deps", "app2")
+    changed = ids()
+    ends(run("reset", str(proven), "-p", "scope=containers", "--approve", fingerprint), 3, "is not for this plan")
+    assert ids() == changed
+    fresh = run("reset", str(proven), "-p", "scope=containers").record["result"]["plan"]["fingerprint"]
+    assert run("reset", str(proven), "-p", "scope=containers", "--approve", fresh).code == 0
+    ends(run("reset", str(proven), "-p", "scope=containers", "--approve", fresh), 3, "is not for this plan")
