@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from drillbook.observe.volumes import DeclaredVolume, Tree, archive, declared_vo
 from drillbook.vault.manifest import VolumeEntry
 
 QUIET_TRIES = 3
+SAVE_TRIES = 30
 PAUSE_MILLISECONDS = "60000"
 
 
@@ -86,8 +88,12 @@ def _consistent(context: Context, volume: DeclaredVolume, file: Path) -> tuple[T
 
 def _saved(context: Context, volume: DeclaredVolume, file: Path) -> Tree:
     client, password = engine.client(context.target), redis.password_of(context.target, volume.key)
-    answer = redis.cli(client, volume.container_id, password, "SAVE").strip()
-    if answer != "OK":
+    for _ in range(SAVE_TRIES):
+        answer = redis.cli(client, volume.container_id, password, "SAVE").strip()
+        if answer == "OK":
+            break
+        time.sleep(1)  # a background save of its own may be under way
+    else:
         raise RunbookError(f"redis of {volume.service} would not save: {answer}", "see its log and its disk")
     return _archive(context, volume, file)
 

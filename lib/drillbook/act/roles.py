@@ -27,10 +27,10 @@ def dump_roles(step: Step, context: Context) -> dict[str, Any]:
     relative, words = f"roles/{key}.sql", tuple(step.args["words"])
     major = int(step.args["major"])
     with room(context), client_tools(context.target, key, backup.folder, context.folder.name, major) as tools:
-        known = tools.run("pg_dumpall", "--help", timeout=60).stdout
-        fixed = ("--restrict-key", RESTRICT_KEY) if "--restrict-key" in known else ()
-        own = ("-l", context.target.databases[key].dbname)
-        tools.run("pg_dumpall", *words, *fixed, *own, "-f", tools.path(relative), timeout=step.timeout_seconds)
+        own = (*words, "-l", context.target.databases[key].dbname, "-f", tools.path(relative))
+        # older minor releases know no --restrict-key, and write no random token that it would fix
+        if not tools.succeeds("pg_dumpall", *own, "--restrict-key", RESTRICT_KEY, timeout=step.timeout_seconds):
+            tools.run("pg_dumpall", *own, timeout=step.timeout_seconds)
     os.chmod(backup.folder / relative, 0o600)
     names = role_names(context, key)
     facts = step.args["server"]

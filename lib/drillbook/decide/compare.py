@@ -1,0 +1,124 @@
+"""Hold what was restored against what the backup's manifest says: one evidence for each table and each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from drillbook.decide.evidence import Evidence, Verdict
+from drillbook.vault.content import DatabaseContent, SequenceState, TableDigest
+
+LOCALE = ("collate", "ctype", "locale", "locale_provider")
+SHOWN = 5
+
+
+def compare(
+    expected: DatabaseContent, observed: DatabaseContent, ignored_settings: Iterable[str] = ()
+) -> tuple[Evidence, ...]:
+    """Every difference between two contents of one database, as evidence; what agrees passes.
+
+    Materialized views are compared by definition, not by rows. A definition
+    that another major version wrote in other words is `unknown`, never `pass`.
+    """
+    same_major = expected.major == observed.major
+    return (
+        *_tables(expected, observed),
+        *_schema(expected, observed, same_major),
+        _mapping("extensions", expected, expected.extensions, observed.extensions),
+        _mapping("grants", expected, expected.grants, observed.grants),
+        _settings(expected, observed, set(ignored_settings)),
+        _large_objects(expected, observed),
+        *_sequences(expected, observed),
+    )
+
+
+def _tables(expected: DatabaseContent, observed: DatabaseContent) -> Iterable[Evidence]:
+    theirs = {table.name: table for table in observed.tables}
+    comparable = expected.algorithm == observed.algorithm
+    for table in expected.tables:
+        yield _table(expected.database, table, theirs.pop(table.name, None), comparable)
+    for name in theirs:
+        yield _evidence(expected.database, f"table:{name}", "fail", _told(theirs[name]), "no such table")
+
+
+def _table(database: str, wanted: TableDigest, seen: TableDigest | None, comparable: bool) -> Evidence:
+    if seen is None:
+        return _evidence(database, f"table:{wanted.name}", "fail", "no such table", _told(wanted))
+    verdict: Verdict = "pass"
+    if seen.rows != wanted.rows or (comparable and seen.sum64 != wanted.sum64):
+        verdict = "fail"
+    elif not comparable or wanted.sum64 is None or seen.sum64 is None:
+        verdict = "unknown"
+    return _evidence(database, f"table:{wanted.name}", verdict, _told(seen), _told(wanted))
+
+
+def _told(table: TableDigest) -> str:
+    return f"{table.rows} rows, digest {table.sum64 or 'not taken'}"
+
+
+def _schema(expected: DatabaseContent, observed: DatabaseContent, same_major: bool) -> Iterable[Evidence]:
+    kinds = {key.split(":", 1)[0] for key in (*expected.schema_objects, *observed.schema_objects)}
+    for kind in sorted(kinds):
+        wanted = {key: text for key, text in expected.schema_objects.items() if key.startswith(f"{kind}:")}
+        seen = {key: text for key, text in observed.schema_objects.items() if key.startswith(f"{kind}:")}
+        found = _mapping(f"schema:{kind}", expected, wanted, seen)
+        if found.verdict == "fail" and not same_major and wanted.keys() == seen.keys():
+            found = _evidence(expected.database, f"schema:{kind}", "unknown", found.observed, found.expected)
+        yield found
+
+
+def _mapping(name: str, expected: DatabaseContent, wanted: Mapping[str, str], seen: Mapping[str, str]) -> Evidence:
+    missing = sorted(wanted.keys() - seen.keys())
+    extra = sorted(seen.keys() - wanted.keys())
+    differs = sorted(key for key in wanted.keys() & seen.keys() if wanted[key] != seen[key])
+    parts = [
+        f"{label} {_few(names)}"
+        for label, names in (("missing", missing), ("differs", differs), ("extra", extra))
+        if names
+    ]
+    verdict: Verdict = "fail" if parts else "pass"
+    return _evidence(expected.database, name, verdict, "; ".join(parts) or f"{len(seen)} equal", f"{len(wanted)} equal")
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _settings(expected: DatabaseContent, observed: DatabaseContent, ignored: set[str]) -> Evidence:
+    wanted = {name: value for name, value in expected.settings.items() if name not in ignored}
+    seen = {name: value for name, value in observed.settings.items() if name not in ignored}
+    return _mapping("settings", expected, wanted, seen)
+
+
+def _large_objects(expected: DatabaseContent, observed: DatabaseContent) -> Evidence:
+    verdict: Verdict = "pass"
+    if expected.large_objects != observed.large_objects:
+        comparable = expected.algorithm == observed.algorithm or expected.large_objects[0] != observed.large_objects[0]
+        verdict = "fail" if comparable else "unknown"
+    seen, wanted = (f"{number}, digest {digest}" for number, digest in (observed.large_objects, expected.large_objects))
+    return _evidence(expected.database, "large_objects", verdict, seen, wanted)
+
+
+def _sequences(expected: DatabaseContent, observed: DatabaseContent) -> Iterable[Evidence]:
+    theirs = {state.name: state for state in observed.sequences}
+    for state in expected.sequences:
+        yield _sequence(expected.database, state, theirs.get(state.name))
+
+
+def _sequence(database: str, wanted: SequenceState, seen: SequenceState | None) -> Evidence:
+    """It must have reached what was handed out before the dump, and every value in its column."""
+    reached = [value for value in (wanted.last_value, wanted.column_extreme) if value is not None]
+    word, sign = ("at least", 1) if wanted.ascending else ("at most", -1)
+    floor = max(reached, key=lambda value: value * sign, default=None)
+    told = "not used yet" if floor is None else f"{word} {floor}"
+    if seen is None:
+        return _evidence(database, f"sequence:{wanted.name}", "fail", "no such sequence", told)
+    last = "not used yet" if seen.last_value is None else str(seen.last_value)
+    ok = floor is None or (seen.last_value is not None and seen.last_value * sign >= floor * sign)
+    return _evidence(database, f"sequence:{wanted.name}", "pass" if ok else "fail", last, told)
+
+
+def _evidence(database: str, name: str, verdict: Verdict, observed: str, expected: str) -> Evidence:
+    return Evidence(
+        f"{database}:{name}", "database", database, verdict, observed, expected, "compare with the manifest"
+    )
