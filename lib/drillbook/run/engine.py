@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # 0.9 s to import, unused here
+for _optional in ("rfc3987_syntax", "rfc3986_validator"):  # jsonschema's URI checks: 1 s to import, unused here
+    sys.modules.setdefault(_optional, None)  # type: ignore[arg-type]
 
 from jupyter_client.kernelspec import KernelSpec  # noqa: E402
 from jupyter_client.manager import AsyncKernelManager  # noqa: E402

@@ -115,7 +115,7 @@ def findings(found: Iterable[Finding]) -> None:
     """What the doctor found, each with its remedy."""
     console = _console()
     for finding in found:
-        console.print(f"{_colour(finding.standing):<9} {escape(finding.what)}: {escape(finding.fact)}", highlight=False)
+        console.print(f"{_colour(finding.standing, 8)} {escape(finding.what)}: {escape(finding.fact)}", highlight=False)
         if finding.remedy:
             console.print(f"          HINT: {escape(finding.remedy)}", highlight=False)
 
@@ -125,8 +125,8 @@ def _console() -> Console:
     return Console(soft_wrap=True) if sys.stdout.isatty() else Console(width=200, soft_wrap=True)
 
 
-def _colour(word: str) -> str:
-    return f"[{COLOURS.get(word, 'default')}]{word}[/]"
+def _colour(word: str, width: int = 0) -> str:
+    return f"[{COLOURS.get(word, 'default')}]{word:<{width}}[/]"
 
 
 def _short(value: Any) -> str:

@@ -9,12 +9,14 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 from drillbook.act import durable
 from drillbook.errors import BadTarget
-from drillbook.target import Target, secret
+
+if TYPE_CHECKING:
+    from drillbook.target import Target
 
 SHORTEST = 6
 _SECRET_WORD = re.compile(r"(^|[_-])(password|passwd|passphrase|secret|token|key|apikey)([_-]|$)", re.IGNORECASE)
@@ -34,6 +36,8 @@ def secrets_of(target: Target | None, parameters: Mapping[str, Any] | None = Non
     """
     found = {f"env:{name}": value for name, value in os.environ.items() if smells_of_secret(name)}
     if target is not None:
+        from drillbook.target import secret
+
         for name in {*_names(target.model_dump()), *_names(dict(parameters or {}))}:
             try:
                 found[name] = secret(name, target)

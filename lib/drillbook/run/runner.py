@@ -81,8 +81,8 @@ def _conclude(record: Record, ending: Ending, redactor: Redactor) -> Record:
     status, code, reason, error = _judge(record, ending)
     told = {key: value for key, value in (error or {}).items() if key not in {"status", "exit_code", "reason"}}
     record.result, record.parameters = redactor.tree(record.result), redactor.tree(record.parameters)
-    step = last_step(record.folder) or record.step or ending.section or None
-    record.finish(status, code, reason, step=step, error=redactor.tree(told) if told else None)
+    step = redactor.tree(last_step(record.folder) or record.step or ending.section or None)
+    record.finish(status, code, redactor.text(reason), step=step, error=redactor.tree(told) if told else None)
     executed.mend(record, redactor)
     redactor.folder(record.folder)
     ledger.enter(record.folder)
