@@ -31,9 +31,12 @@ def told(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:
 
 def _keys(model: type[BaseModel], path: Iterable[int | str]) -> list[str]:
     here: object = model
-    for part in path:
+    parts = iter(path)
+    for part in parts:
         if isinstance(here, type) and issubclass(here, BaseModel):
             field = here.model_fields.get(str(part))
+            if field and typing.get_origin(field.annotation) is dict:
+                next(parts, None)  # the name of an entry is no field
             here = _inner(field.annotation) if field else None
     if isinstance(here, type) and issubclass(here, BaseModel):
         return sorted(here.model_fields)

@@ -85,9 +85,7 @@ def state_folder() -> Path:
     return folder
 
 
-def run(
-    argv: Sequence[str], *, timeout: float, check: bool = True, **options: Any
-) -> subprocess.CompletedProcess[str]:
+def run(argv: Sequence[str], *, timeout: float, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
     """*argv* carried out, with its output captured.
 
     Raises:

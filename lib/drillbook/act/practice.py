@@ -12,7 +12,7 @@ from drillbook.observe.command import run_checked
 # Every table's rows with their hash, then the schema, the sequences, the roles and the databases.
 CONTENT = r"""
 set timezone to 'UTC';
-select format('select %L, count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) from %s t', c.oid::regclass, c.oid::regclass)
+select format('select %1$L, count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) from %1$s t', c.oid::regclass)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' order by c.oid::regclass::text
 \gexec
@@ -23,7 +23,8 @@ select rolname, rolsuper, rolcanlogin from pg_roles where rolname !~ '^pg_' orde
 select datname from pg_database order by 1;
 """
 SHAPE = """select (select count(*) from pg_tables where schemaname = 'public'),
-(select count(*) from pg_indexes where schemaname = 'public'), (select count(*) from pg_constraint where contype = 'f')"""
+(select count(*) from pg_indexes where schemaname = 'public'),
+(select count(*) from pg_constraint where contype = 'f')"""
 QUEUE = """local keys = redis.call('KEYS', '*') table.sort(keys) local s = ''
 for _, k in ipairs(keys) do s = s .. k .. redis.sha1hex(redis.call('DUMP', k)) end return redis.sha1hex(s)"""
 
@@ -34,7 +35,11 @@ def load(psql: Sequence[str], rows: int) -> None:
     Raises:
         CommandFailed: psql says why.
     """
-    files = [folder() / "schema.sql", folder() / "seed" / "data.sql", *([folder() / "seed" / "grow.sql"] if rows else [])]
+    files = [
+        folder() / "schema.sql",
+        folder() / "seed" / "data.sql",
+        *([folder() / "seed" / "grow.sql"] if rows else []),
+    ]
     script = "\n".join(file.read_text() for file in files)
     strict = (*psql, "-q", "-1", "-v", "ON_ERROR_STOP=1", "-v", f"rows={rows}", "-f", "-")
     run_checked(strict, timeout=3600, stdin=f"{script}\n")

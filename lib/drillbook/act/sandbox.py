@@ -19,6 +19,7 @@ from drillbook.act.site import Site, deploy, state
 from drillbook.errors import BadParameters, EngineDown, RunbookError
 from drillbook.observe import engine
 from drillbook.observe.command import Completed, environment, run_checked
+from drillbook.target import Target
 
 BUILT = ("app1", "app2", "scraper")
 STATEFUL = ("postgres", "redis-cache", "redis-queue")
@@ -40,9 +41,8 @@ def up(project: str = "connect", port: int = 8080, rows: int = 0) -> dict[str, A
     site = Site(_checked(project))
     if not answers():
         raise EngineDown("no container engine answers", "drillbook sandbox engine installs and starts one on Debian")
-    tag = ensure_images()
-    deploy(site, port, tag)
-    _claim(site, port)
+    _claim(site.planned(port), port)
+    deploy(site, port, ensure_images())
     built = _build(site)
     loaded = _reset_data(site, rows)
     compose(site, "up", "-d", "--no-build", "--remove-orphans")
@@ -64,11 +64,13 @@ def down(project: str = "connect") -> dict[str, Any]:
     """
     site = Site(_checked(project))
     target = site.target
-    _claim(site, 0)
+    _claim(target, 0)
     compose(site, "down", "--remove-orphans", "--timeout", "20")
     api = engine.client(target).api
-    gone = [name for name in _volumes(site) if not api.remove_volume(name)]
-    tags = [tag for service in BUILT for image in api.images(name=f"{project}-{service}") for tag in image["RepoTags"] or []]
+    gone = [name for name in _volumes(target) if not api.remove_volume(name)]
+    tags = [
+        tag for service in BUILT for image in api.images(name=f"{project}-{service}") for tag in image["RepoTags"] or []
+    ]
     for reference in tags:
         api.remove_image(reference, force=False)
     for file in (site.record, site.target_file):
@@ -117,7 +119,9 @@ def wait_healthy(project: str = "connect", services: Iterable[str] = SERVICES, t
 def answer(site: Site) -> dict[str, Any]:
     """What `/api/matches/generate` answers through the proxy. Changes nothing."""
     response = httpx.get(site.target.endpoints["matches"].url, timeout=10)
-    error = response.json().get("error", "") if response.headers["content-type"] == "application/json" else response.text
+    error = (
+        response.json().get("error", "") if response.headers["content-type"] == "application/json" else response.text
+    )
     return {"status": response.status_code, "error": error}
 
 
@@ -139,7 +143,7 @@ def remove_data(site: Site) -> list[str]:
     """Remove the stateful services' containers and exactly the three named volumes; their names."""
     compose(site, "rm", "--stop", "--force", *STATEFUL)
     api = engine.client(site.target).api
-    return [name for name in _volumes(site) if not api.remove_volume(name)]
+    return [name for name in _volumes(site.target) if not api.remove_volume(name)]
 
 
 def _redis_cli(site: Site, service: str) -> tuple[str, ...]:
@@ -152,19 +156,19 @@ def _checked(project: str) -> str:
     return project
 
 
-def _claim(site: Site, port: int) -> None:
+def _claim(target: Target, port: int) -> None:
     """Make sure that the project's name and *port* are ours or free.
 
     Raises:
         BadParameters: someone else's containers, volumes or server have them.
     """
-    api = engine.client(site.target).api
-    labelled = api.containers(all=True, filters={"label": f"{engine.PROJECT}={site.project}"})
-    others = {row["Labels"].get(f"{engine.PROJECT}.working_dir", "?") for row in labelled} - {str(site.directory)}
+    api, project = engine.client(target).api, target.name
+    labelled = api.containers(all=True, filters={"label": f"{engine.PROJECT}={project}"})
+    others = {row["Labels"].get(f"{engine.PROJECT}.working_dir", "?") for row in labelled} - {str(target.directory)}
     if others:
-        raise BadParameters(f"the compose project {site.project} belongs to {', '.join(sorted(others))}", "use another name")
-    names = {f"{site.project}_{key}" for key in VOLUMES}
-    foreign = names & {row["Name"] for row in api.volumes()["Volumes"] or []} - set(_volumes(site))
+        raise BadParameters(f"the compose project {project} belongs to {', '.join(sorted(others))}", "use another name")
+    names = {f"{project}_{key}" for key in VOLUMES}
+    foreign = names & {row["Name"] for row in api.volumes()["Volumes"] or []} - set(_volumes(target))
     if foreign:
         raise BadParameters(f"no sandbox made the volume {', '.join(sorted(foreign))}", "use another project name")
     proxy = any(row["Labels"].get("com.docker.compose.service") == "proxy" for row in labelled)
@@ -177,10 +181,10 @@ def _taken(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _volumes(site: Site) -> list[str]:
+def _volumes(target: Target) -> list[str]:
     """Those of the three named volumes that are there and that a sandbox made."""
-    labels = [f"{engine.PROJECT}={site.project}", "drillbook.sandbox=1"]
-    rows = engine.client(site.target).api.volumes(filters={"label": labels})["Volumes"] or []
+    labels = [f"{engine.PROJECT}={target.name}", "drillbook.sandbox=1"]
+    rows = engine.client(target).api.volumes(filters={"label": labels})["Volumes"] or []
     return sorted(row["Name"] for row in rows)
 
 
@@ -201,9 +205,13 @@ def _images(site: Site) -> dict[str, str]:
 
 def _reset_data(site: Site, rows: int) -> bool:
     """Bring database and redis to the seed; False when they were there already."""
-    if len(_volumes(site)) == len(VOLUMES):
+    if len(_volumes(site.target)) == len(VOLUMES):
         _stateful(site)
-        if _remembered(site).get("data") == [rows, practice.content(psql(site)), practice.queue(_redis_cli(site, "redis-queue"))]:
+        if _remembered(site).get("data") == [
+            rows,
+            practice.content(psql(site)),
+            practice.queue(_redis_cli(site, "redis-queue")),
+        ]:
             return False
     remove_data(site)
     _stateful(site)

@@ -23,6 +23,8 @@ IDENTITY = {
     "GIT_COMMITTER_DATE": "2025-10-12T09:00:00Z", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull,
 }  # fmt: skip
 
+BESIDE = (".git", ".env", "target.yaml")  # in the working directory, but no part of the deployed sources
+
 
 @dataclass(frozen=True)
 class Site:
@@ -60,6 +62,10 @@ class Site:
             raise BadParameters(f"there is no sandbox {self.project!r}", "make it: drillbook sandbox up")
         return load_target(str(self.target_file))
 
+    def planned(self, port: int) -> Target:
+        """The target that the sandbox will be once it is deployed. Changes nothing."""
+        return parse_target(_described(self.project, port), self.target_file)
+
     def compose(self, *words: str) -> tuple[str, ...]:
         """`docker compose` for this sandbox, then *words*."""
         return compose_argv(self.target, *words)
@@ -87,7 +93,11 @@ def deploy(site: Site, port: int, tag: str) -> None:
     wanted = {str(p.relative_to(source())): p.read_bytes() for p in sorted(source().rglob("*")) if p.is_file()}
     for path in sorted(site.directory.rglob("*"), reverse=True):
         name = str(path.relative_to(site.directory))
-        if name.split("/")[0] != ".git" and name not in wanted and name not in (".env", "target.yaml"):
+        if (
+            path.relative_to(site.directory).parts[0] != ".git"
+            and name not in wanted
+            and name not in (".env", "target.yaml")
+        ):
             _remove(path)
     for name, content in wanted.items():
         file = site.directory / name

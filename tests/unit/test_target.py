@@ -1,0 +1,80 @@
+"""Targets: the commented example is the manual, and the loader its proof."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from drillbook import home, target
+from drillbook.errors import BadTarget
+from drillbook.target import load_target
+
+PARTS = {
+    target.Target: "",
+    target.Stack: "stack",
+    target.Service: "stack.services.*",
+    target.Code: "stack.services.*.code",
+    target.Database: "databases.*",
+    target.Volume: "volumes.*",
+    target.Endpoint: "endpoints.*",
+    target.Backup: "backup",
+}
+
+
+def written(raw: Any, path: str) -> set[str]:
+    """The keys of *raw* at *path*, where `*` stands for every key."""
+    places = [raw]
+    for part in filter(None, path.split(".")):
+        places = [v for place in places for k, v in place.items() if part in ("*", k)]
+    return {key for place in places for key in place}
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
+def test_the_example_comments_every_key(part: type[BaseModel]) -> None:
+    """Whoever writes a target's file finds every key in example.yaml."""
+    raw = yaml.safe_load((home.targets() / "example.yaml").read_text())
+    assert written(raw, PARTS[part]) == set(part.model_fields)
+
+
+def test_every_part_of_a_target_is_looked_at() -> None:
+    """A new part of a target cannot be forgotten in the example."""
+    assert set(target.Part.__subclasses__()) == set(PARTS)
+
+
+@pytest.mark.parametrize("name", ["connect", "embedded", "example"])
+def test_the_targets_of_the_house_load(name: str) -> None:
+    """Every file in parameters/targets/ is a target, named like its file."""
+    assert load_target(name).name == name
+
+
+def test_a_typo_names_the_file_the_path_and_the_nearest_key(tmp_path: Path) -> None:
+    """An unknown key is told with where it stands and what was probably meant."""
+    raw = yaml.safe_load((home.targets() / "connect.yaml").read_text())
+    raw["endpoints"]["health"]["statsu"] = 200
+    file = tmp_path / "wrong.yaml"
+    file.write_text(yaml.safe_dump(raw))
+    with pytest.raises(BadTarget) as told:
+        load_target(str(file))
+    assert str(file) in told.value.fact
+    assert "endpoints.health.statsu" in told.value.fact
+    assert "did you mean 'status'?" in told.value.hint
+
+
+def test_an_unknown_target_names_the_nearest(tmp_path: Path) -> None:
+    """A mistyped target is answered with the one that was probably meant."""
+    with pytest.raises(BadTarget) as told:
+        load_target("conect")
+    assert "did you mean 'connect'?" in told.value.hint
+
+
+def test_a_secret_is_never_written_into_the_file(tmp_path: Path) -> None:
+    """A password in plain text is refused."""
+    file = tmp_path / "leak.yaml"
+    file.write_text("name: leak\ndatabases: {main: {host: db, dbname: a, user: a, password: hunter2}}\n")
+    with pytest.raises(BadTarget, match="env:NAME or file:PATH") as told:
+        load_target(str(file))
+    assert "hunter2" not in str(told.value)
