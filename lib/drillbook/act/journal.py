@@ -24,12 +24,15 @@ class Journal:
     def write(self, event: str, **fields: Any) -> None:
         """Append one line, fsynced. *event* is said only of what has happened.
 
-        Changes the journal's file, made with mode 0600.
+        Changes the journal's file, made with mode 0600. A last line that a cut
+        left half-written is closed first, so that it spoils no other.
         """
         line = json.dumps({"at": now(), "event": event, **fields}, ensure_ascii=False, default=str)
-        handle = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        handle = os.open(self.file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(handle, line.encode() + b"\n")
+            size = os.fstat(handle).st_size
+            cut = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+            os.write(handle, b"\n" * cut + line.encode() + b"\n")
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,15 +51,14 @@ def run(
     """Run *argv* to its end and capture everything, whatever the exit code.
 
     Raises:
-        CommandFailed: it is not there, or ran longer than *timeout* seconds (it is then killed).
+        CommandFailed: it is not there, or ran longer than *timeout* seconds; it is then
+            killed with all that it started.
     """
     started = time.monotonic()
     try:
-        done = subprocess.run(
-            list(argv), input=stdin.encode(), capture_output=True, timeout=timeout,
-            env=dict(env) if env is not None else None, cwd=cwd, check=False,
-        )  # fmt: skip
-    except FileNotFoundError as error:
+        with _start(argv, env, cwd) as child:
+            out, err = _drain(child, stdin.encode(), timeout)
+    except (FileNotFoundError, PermissionError) as error:
         raise CommandFailed(f"{argv[0]} is not there: {error}", "drillbook doctor says what is missing") from error
     except subprocess.TimeoutExpired as error:
         raise CommandFailed(
@@ -65,8 +66,25 @@ def run(
             "look at what it waits for, then run the runbook again",
         ) from error
     seconds = time.monotonic() - started
-    out, err = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
-    return Completed(tuple(argv), done.returncode, out, err, seconds)
+    code, texts = child.returncode, [text.decode(errors="replace") for text in (out, err)]
+    return Completed(tuple(argv), code, texts[0], texts[1], seconds)
+
+
+def _start(argv: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None) -> subprocess.Popen[bytes]:
+    """The child in a process group of its own, so that what it starts can be ended with it."""
+    pipe = subprocess.PIPE
+    given = dict(env) if env is not None else None
+    return subprocess.Popen(list(argv), stdin=pipe, stdout=pipe, stderr=pipe, env=given, cwd=cwd, process_group=0)
+
+
+def _drain(child: subprocess.Popen[bytes], stdin: bytes, timeout: float) -> tuple[bytes, bytes]:
+    """All that the child says; when the wait is cut short, the child and all that it started are killed."""
+    try:
+        return child.communicate(stdin, timeout=timeout)
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        raise
 
 
 def run_checked(

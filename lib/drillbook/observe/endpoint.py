@@ -23,7 +23,7 @@ def ask(key: str, endpoint: Endpoint, url: str, via: str = "proxy") -> ResponseF
     started = time.monotonic()
     try:
         answer = httpx.get(url, timeout=endpoint.timeout_seconds, headers={"Cache-Control": "no-cache"})
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         seconds = time.monotonic() - started
         why = f"{type(error).__name__}: {error}"
         return ResponseFact(key, url, 0, endpoint.status, "", seconds, why, via=via)

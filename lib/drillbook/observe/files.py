@@ -48,14 +48,21 @@ class Found:
 def read_tar(chunks: Iterator[bytes], strip: str, wanted: str = "") -> Found:
     """Every regular file and link of a tar stream by content, the folder *strip* taken off the front."""
     found = Found()
-    with tarfile.open(fileobj=io.BufferedReader(Stream(chunks), 1 << 20), mode="r|*") as archive:
+    source = io.BufferedReader(Stream(chunks), 1 << 20)
+    with tarfile.open(fileobj=source, mode="r|*", errors="backslashreplace") as archive:
         for member in archive:
-            path = member.name.removeprefix("./").lstrip("/").removeprefix(f"{strip}/")
+            path = _below(member.name, strip)
             if member.issym():
                 found.files[path] = hashlib.sha256(member.linkname.encode()).hexdigest()
+            elif member.islnk():  # a second name of a file that came before
+                found.files[path] = found.files.get(_below(member.linkname, strip), "")
             elif member.isfile():
                 _file(archive, member, path, wanted, found)
     return found
+
+
+def _below(name: str, strip: str) -> str:
+    return name.removeprefix("./").lstrip("/").removeprefix(f"{strip}/")
 
 
 def _file(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, wanted: str, found: Found) -> None:

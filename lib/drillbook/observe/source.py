@@ -22,7 +22,11 @@ def below(folder: Path, base: Path) -> dict[str, str]:
     """path relative to *base* → sha256, for every file below *folder*."""
     if folder.is_file():
         return {str(folder.relative_to(base)): sha256(folder)}
-    return {str(p.relative_to(base)): sha256(p) for p in sorted(folder.rglob("*")) if p.is_symlink() or p.is_file()}
+    return {str(p.relative_to(base)): sha256(p) for p in sorted(folder.rglob("*")) if _has_content(p)}
+
+
+def _has_content(path: Path) -> bool:
+    return path.is_symlink() or path.is_file()
 
 
 def source_tree(directory: Path, artifacts: tuple[str, ...]) -> SourceFact:
@@ -38,7 +42,7 @@ def source_tree(directory: Path, artifacts: tuple[str, ...]) -> SourceFact:
     listed = _git(directory, "ls-files", "-z")
     is_git = listed.code == 0
     names = listed.stdout.split("\0") if is_git else _beside(directory, artifacts)
-    tracked = {name: sha256(directory / name) for name in names if (directory / name).is_file()}
+    tracked = {name: sha256(directory / name) for name in names if _has_content(directory / name)}
     found = {path: digest for name in artifacts for path, digest in below(directory / name, directory).items()}
     patterns = _ignore_patterns(directory)
     return SourceFact(
@@ -69,7 +73,7 @@ def _git(directory: Path, *words: str) -> Completed:
 
 
 def _dirty(directory: Path) -> set[str]:
-    status = _git(directory, "status", "--porcelain", "-z", "--untracked-files=no").stdout
+    status = _git(directory, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=no").stdout
     return {line[3:] for line in status.split("\0") if line}
 
 
