@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 import time
 from collections.abc import Iterable
@@ -57,7 +58,7 @@ def up(project: str = "connect", port: int = 8080, rows: int = 0) -> dict[str, A
 
 
 def down(project: str = "connect") -> dict[str, Any]:
-    """Remove the containers, network, volumes and images of exactly this sandbox, and its folder's records.
+    """Remove the containers, network, volumes and images of exactly this sandbox, and its folder.
 
     Raises:
         BadParameters: `sandbox up` made no such sandbox.
@@ -73,7 +74,8 @@ def down(project: str = "connect") -> dict[str, Any]:
     ]
     for reference in tags:
         api.remove_image(reference, force=False)
-    for file in (site.record, site.target_file):
+    shutil.rmtree(site.directory)
+    for file in (site.record, site.password_file):
         file.unlink(missing_ok=True)
     return {"project": project, "volumes": gone, "images": tags}
 
