@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import signal
-import socket
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from drillbook import home
 from drillbook.act import durable
-from drillbook.run import executed, runbooks
+from drillbook.act.holder import me
+from drillbook.run import executed, jupyter, ledger, runbooks
 from drillbook.run.order import Asked, Order, check
-from drillbook.run.record import Record, new_run_folder
+from drillbook.run.record import Record, new_run_folder, settle
 
 
 def open_runbook(runbook: str, target: str, given: dict[str, str], *, browser: bool) -> int:
@@ -27,14 +22,31 @@ def open_runbook(runbook: str, target: str, given: dict[str, str], *, browser: b
 
     Raises:
         BadParameters: as for a run; nothing was made then.
+        RunbookError: JupyterLab cannot be started.
     """
     order = check(runbooks.find(runbook), Asked(target, given))
     record = working_copy(order)
-    port, token = free_port(), secrets.token_urlsafe(24)
+    token = secrets.token_urlsafe(24)
     page = quote(str((record.folder / executed.NOTEBOOK).relative_to(home.outputs())))
-    print(f"working copy: {record.folder / executed.NOTEBOOK}")
-    print(f"open http://127.0.0.1:{port}/lab/tree/{page}?token={token}", flush=True)
-    return _serve(argv(port, page, browser=browser), token)
+    print(f"working copy: {record.folder / executed.NOTEBOOK}", flush=True)
+
+    def ready(port: int) -> None:
+        print(f"open http://127.0.0.1:{port}/lab/tree/{page}?token={token}")
+        print("Ctrl-C here ends it; what was run stays in the working copy", flush=True)
+
+    try:
+        return jupyter.serve(record.folder, page, token, ready, browser=browser)
+    finally:
+        close(record)
+
+
+def close(record: Record) -> None:
+    """End the record of a working copy whose JupyterLab has ended, and enter it in the ledger."""
+    left = Record.load(record.folder)
+    if left.status == "running" and left.holder == me():
+        left.finish("aborted", 1, reason="closed before its first cell")
+    settle(record.folder)
+    ledger.enter(record.folder)
 
 
 def working_copy(order: Order) -> Record:
@@ -50,28 +62,6 @@ def working_copy(order: Order) -> Record:
     return Record.create(folder, order.runbook.name, order.target.name, parameters=order.parameters, mode="lab")
 
 
-def argv(port: int, page: str, *, browser: bool) -> list[str]:
-    """The command that serves JupyterLab on this host alone, rooted in the folder of the runs."""
-    return [
-        sys.executable, "-m", "jupyterlab",
-        "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.port={port}",
-        "--ServerApp.port_retries=0",
-        f"--ServerApp.root_dir={home.outputs()}",
-        f"--LabApp.default_url=/lab/tree/{page}",
-        *(() if browser else ("--no-browser",)),
-        *(("--allow-root",) if os.geteuid() == 0 else ()),
-    ]  # fmt: skip
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 def _injected(order: Order) -> dict[str, Any]:
     """The cell that papermill would inject."""
     from papermill.translators import PythonTranslator
@@ -80,19 +70,3 @@ def _injected(order: Order) -> dict[str, Any]:
     metadata = {"tags": ["injected-parameters"]}
     cell = {"cell_type": "code", "id": "injected-parameters", "metadata": metadata, "source": source}
     return {**cell, "outputs": [], "execution_count": None}
-
-
-def _serve(command: list[str], token: str) -> int:
-    """Serve until JupyterLab ends; the token travels by environment, so that no `ps` shows it."""
-    environment = {
-        **{key: value for key, value in os.environ.items() if key not in {"DRILLBOOK_RUN_DIR", "DRILLBOOK_RESUME"}},
-        "JUPYTER_TOKEN": token,
-        "DRILLBOOK_HOME": str(home.home()),
-        "DRILLBOOK_OUTPUTS": str(home.outputs()),
-    }
-    child = subprocess.Popen(command, env=environment, cwd=Path(home.outputs()))
-    try:
-        return child.wait()
-    except KeyboardInterrupt:
-        child.send_signal(signal.SIGTERM)
-        return child.wait(timeout=30)

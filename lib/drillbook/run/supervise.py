@@ -69,7 +69,7 @@ def _start(folder: Path, resume: str) -> subprocess.Popen[bytes]:
         "DRILLBOOK_RUN_DIR": str(folder),
         "DRILLBOOK_HOME": str(home.home()),
         "DRILLBOOK_OUTPUTS": str(home.outputs()),
-        "PYTHONPATH": _python_path(),
+        "PYTHONPATH": python_path(),
         **({"DRILLBOOK_RESUME": resume} if resume else {}),
     }
     argv = [sys.executable, "-P", "-m", "drillbook.run.child"]
@@ -79,7 +79,7 @@ def _start(folder: Path, resume: str) -> subprocess.Popen[bytes]:
     )
 
 
-def _python_path() -> str:
+def python_path() -> str:
     """This process's PYTHONPATH, absolute for a child elsewhere, and this very library last."""
     given = [str(Path(part).resolve()) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
     return os.pathsep.join([*given, str(Path(drillbook.__file__).resolve().parents[1])])
