@@ -22,7 +22,7 @@ class Approval:
 
 
 def ask(plan: Plan) -> Approval:
-    """Show a field for the plan's first six digits and a button; what it gives is filled in when a person acts."""
+    """Show a field for the fingerprint (six digits are enough) and a button; what it gives is filled in by a person."""
     import ipywidgets
     from IPython.display import display
 
@@ -34,7 +34,8 @@ def ask(plan: Plan) -> Approval:
     said = ipywidgets.HTML(f"Plan <code>{plan.fingerprint}</code>. Nothing happens before the next cell is run.")
 
     def typed(change: dict[str, str]) -> None:
-        button.disabled = change["new"].strip().lower() != plan.fingerprint[:TYPED]
+        given_digits = change["new"].strip().lower()
+        button.disabled = len(given_digits) < TYPED or not plan.fingerprint.startswith(given_digits)
 
     def pressed(_: object) -> None:
         given.fingerprint = plan.fingerprint
