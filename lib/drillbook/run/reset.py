@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from drillbook import home
-from drillbook.act import stack  # noqa: F401  registers the actions
+from drillbook.act import stack
 from drillbook.decide.diagnose import CODE_CAUSES, Diagnosis, diagnose
 from drillbook.decide.evidence import Evidence
 from drillbook.decide.plan import Plan
@@ -17,6 +17,9 @@ from drillbook.observe.probe import Probe
 from drillbook.observe.snapshot import observe
 from drillbook.run.session import Run
 from drillbook.show import tables
+
+VERBS = (stack, switch)
+"""The modules whose actions this run's plans name."""
 
 
 class ResetRun(Run):
