@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import psycopg
 from psycopg import sql
@@ -22,12 +23,11 @@ def create(connection: psycopg.Connection, name: str, content: DatabaseContent) 
     """
     connection.rollback()
     connection.autocommit = True
-    connection.execute(creation(name, content))
+    connection.execute(creation(name, content.settings))
 
 
-def creation(name: str, content: DatabaseContent) -> sql.Composed:
-    """The CREATE DATABASE for an empty database like the one *content* describes."""
-    wanted = content.settings
+def creation(name: str, wanted: Mapping[str, str]) -> sql.Composed:
+    """The CREATE DATABASE for an empty database with these settings of a content."""
     parts = [
         sql.SQL("CREATE DATABASE {} TEMPLATE template0 OWNER {}").format(
             sql.Identifier(name), sql.Identifier(wanted["owner"])
@@ -63,9 +63,8 @@ def statements(name: str, content: DatabaseContent) -> list[sql.Composed]:
             database, sql.Literal(int(content.settings.get("connection_limit", "-1")))
         )
     ]
-    if content.settings.get("comment"):
-        comment = sql.Literal(content.settings["comment"])
-        found.append(sql.SQL("COMMENT ON DATABASE {} IS {}").format(database, comment))
+    comment = content.settings.get("comment") or None
+    found.append(sql.SQL("COMMENT ON DATABASE {} IS {}").format(database, sql.Literal(comment)))
     found += _grants(database, json.loads(content.grants.get("database", "{}")))
     found += [
         _setting(database, *key.split(":", 2)[1:], value)

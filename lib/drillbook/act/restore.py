@@ -1,0 +1,202 @@
+"""Restore databases beside the live ones, compare them with the manifest, and switch them in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from drillbook.act import roles, settings
+from drillbook.act.client_tools import client_tools
+from drillbook.act.executor import Context, verb
+from drillbook.act.roles import role_names
+from drillbook.act.switch import closed, exists, oid, rename, writer
+from drillbook.decide.compare import compare
+from drillbook.decide.evidence import Evidence, overall
+from drillbook.decide.plan import Step
+from drillbook.errors import CheckFailed, RunbookError, VaultError
+from drillbook.observe import database
+from drillbook.observe.server import READING, one, session
+from drillbook.observe.server import place as place_of
+from drillbook.vault import checksum, manifest
+from drillbook.vault.catalog import Backup, Vault
+from drillbook.vault.proof import PREFIX
+
+STATE = "restore"
+
+
+def chosen(context: Context) -> Backup:
+    """The backup that `restore.checksums` opened.
+
+    Raises:
+        RunbookError: it has not been opened in this run.
+    """
+    backup = context.state.get(STATE)
+    if not isinstance(backup, Backup):
+        raise RunbookError("no backup is open in this run", "run 04-restore from its first step")
+    return backup
+
+
+@verb("restore.checksums")
+def open_backup(step: Step, context: Context) -> Mapping[str, Any]:
+    """Read every file of the backup and hold it against the manifest, before anything is touched.
+
+    Raises:
+        VaultError: a file is missing, differs, or is not the backup's.
+    """
+    backup = Vault(context.target.vault).get(str(step.args["backup"]))
+    wrong = checksum.differences(backup.folder, backup.whole().checksums, (manifest.FILE, PREFIX))
+    if wrong:
+        told = "; ".join(f"{name} {what}" for name, what in wrong.items())
+        raise VaultError(f"backup {backup.name} is damaged: {told}", "choose another: drillbook backups", wrong)
+    context.state[STATE] = backup
+    return {"backup": backup.name, "verdict": backup.verdict, "files": len(backup.whole().checksums)}
+
+
+@verb("restore.roles")
+def restore_roles(step: Step, context: Context) -> Mapping[str, Any]:
+    """Make the backup's roles that the server lacks; those that are there stay as they are."""
+    backup, key = chosen(context), str(step.args["key"])
+    source = backup.whole().servers[str(step.args["source"])]
+    missing = tuple(name for name in source.role_names if name not in role_names(context, key))
+    if missing:
+        script = roles.only_roles((backup.folder / source.roles).read_text(), missing)
+        with writer(context.target, key) as connection, connection.transaction():
+            for line in script.split("\n"):
+                if line:
+                    connection.execute(line.encode())
+    return {"made": list(missing), "there": len(source.role_names) - len(missing)}
+
+
+@verb("restore.database")
+def restore_beside(step: Step, context: Context) -> Mapping[str, Any]:
+    """The backup's database under its own new name, beside the live one.
+
+    What an earlier, cut restore of the same backup left half done under that
+    name is replaced; it carries a mark that says so. A finished one stays.
+    """
+    backup, key, name = chosen(context), str(step.args["key"]), str(step.args["beside"])
+    entry = backup.whole().databases[key]
+    mark = f"drillbook: restore of {backup.name} under way"
+    with writer(context.target, key) as connection:
+        if not _needed(connection, name, mark, context, step):
+            return {"database": name, "restored": "before this"}
+        settings.create(connection, name, entry.content)
+        comment = sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(mark))
+        connection.execute(comment)
+    words = ("-d", name, "-j", str(step.args["jobs"]), "--exit-on-error", "--no-tablespaces")
+    label, major = context.folder.name, int(step.args["major"])
+    with client_tools(context.target, key, backup.folder, label, major) as tools:
+        done = tools.run("pg_restore", *words, tools.path(entry.folder), timeout=step.timeout_seconds)
+    with writer(context.target, key) as connection:
+        settings.apply(connection, name, entry.content)
+    return {"database": name, "rows": entry.content.rows, "seconds": round(done.seconds, 3)}
+
+
+def _needed(connection: psycopg.Connection, name: str, mark: str, context: Context, step: Step) -> bool:
+    """Whether *name* is to be restored; a half one of ours is removed first."""
+    switched = not exists(connection, name) and _is_switched(context, step)
+    if switched or not exists(connection, name):
+        return not switched
+    query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = {}"
+    if one(connection, sql.SQL(query).format(sql.Literal(name))) != mark:
+        return False
+    with closed(connection, (name,)):
+        pass
+    connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+    return True
+
+
+def _is_switched(context: Context, step: Step) -> bool:
+    """Whether a run that was cut had switched this very database in already; told by its journal's oid."""
+    known = context.state.get("switched", {})
+    return str(step.args["key"]) in known if isinstance(known, dict) else False
+
+
+@verb("restore.check")
+def check_beside(step: Step, context: Context) -> Mapping[str, Any]:
+    """The restored database held against the manifest, before anything is switched.
+
+    Raises:
+        CheckFailed: it is not what was backed up; the live database is untouched.
+    """
+    key, name = str(step.args["key"]), str(step.args["beside"])
+    found = _compared(context, key, name)
+    with writer(context.target, key) as connection:
+        context.state.setdefault("checked", {})[key] = (oid(connection, name), found)
+    verdict = overall(evidence.verdict for evidence in found)
+    bad = [evidence for evidence in found if evidence.verdict != "pass"]
+    if verdict == "fail":
+        worst = next(evidence for evidence in bad if evidence.verdict == "fail")
+        raise CheckFailed(
+            f"the restored {name} is not what was backed up: {worst.id}: {worst.observed}, expected {worst.expected}",
+            "the live database is untouched; drill the backup, or choose another",
+            [evidence.as_json() for evidence in bad],
+        )
+    return {"verdict": verdict, "checks": len(found), "not_passed": [evidence.id for evidence in bad]}
+
+
+def _compared(context: Context, key: str, name: str) -> tuple[Evidence, ...]:
+    entry = chosen(context).whole().databases[key]
+    with session(place_of(context.target, key, dbname=name), READING) as connection:
+        return compare(entry.content, database.content(connection, name))
+
+
+@verb("restore.switch")
+def switch(step: Step, context: Context) -> Mapping[str, Any]:
+    """Swap the names in one transaction, with every connection ended; the old one is kept under `aside`."""
+    key, beside, aside = (str(step.args[name]) for name in ("key", "beside", "aside"))
+    live = step.subject
+    with writer(context.target, key) as connection:
+        if not exists(connection, beside):
+            return {"database": live, "switched": "before this", "oid": oid(connection, live)}
+        pairs = ((beside, live),)
+        if exists(connection, live):
+            if exists(connection, aside):
+                fact = f"a database {aside} has appeared since the plan was made"
+                raise RunbookError(fact, "plan again; the new plan chooses another name")
+            pairs = ((live, aside), *pairs)
+        with closed(connection, (live, beside)):
+            rename(connection, pairs)
+        kept = aside if len(pairs) == 2 else ""
+        return {"database": live, "kept": kept, "oid": oid(connection, live)}
+
+
+@verb("restore.compare")
+def compare_restored(step: Step, context: Context) -> Mapping[str, Any]:
+    """That what is live now is what was compared, and that the volumes hold what the backup holds.
+
+    A database that was compared beside and switched is told by its oid, so
+    that what the application has written since does not count against it.
+
+    Raises:
+        CheckFailed: something is not what was backed up.
+    """
+    found: list[Evidence] = []
+    for key in step.args["databases"]:
+        found += _live(context, key)
+    for name in step.args["volumes"]:
+        found += context.state.get("volumes", {}).get(name, ())
+    verdict = overall(evidence.verdict for evidence in found)
+    result = {"verdict": verdict, "checks": [evidence.as_json() for evidence in found]}
+    if verdict != "pass":
+        bad = next(evidence for evidence in found if evidence.verdict == verdict)
+        fact = f"{bad.id} is not known to be what was backed up: {bad.observed}, expected {bad.expected}"
+        raise CheckFailed(fact, "what was there before is kept aside; 05-verify looks again", result)
+    return result
+
+
+def _live(context: Context, key: str) -> tuple[Evidence, ...]:
+    live = context.target.databases[key].dbname
+    known = context.state.get("checked", {}).get(key)
+    with writer(context.target, key) as connection:
+        now = oid(connection, live)
+    if known is None:
+        return _compared(context, key, live)
+    same = bool(now) and known[0] == now
+    told = Evidence(
+        f"{live}:switched", "database", live, "pass" if same else "fail", f"oid {now}", f"oid {known[0]}", "pg_database"
+    )
+    return (*known[1], told)

@@ -1,0 +1,152 @@
+"""Restore a volume: stop what mounts it, keep its content aside, put the archive in, start again, look."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from drillbook.act.archive import stored
+from drillbook.act.executor import Context, verb
+from drillbook.act.restore import chosen
+from drillbook.decide.evidence import Evidence
+from drillbook.decide.plan import Step
+from drillbook.errors import RunbookError
+from drillbook.observe import engine, redis
+from drillbook.observe.command import environment, run_checked
+from drillbook.observe.volumes import PLACE, Tree, archive, declared_volumes, tree_of, window
+
+KEPT = "drillbook.kept"
+STOP_SECONDS = 120
+LOAD_SECONDS = 60
+
+
+@verb("restore.volume_keep")
+def keep(step: Step, context: Context) -> Mapping[str, Any]:
+    """Stop exactly the containers that mount the volume, and copy its content into a new volume, proven equal.
+
+    Raises:
+        RunbookError: the copy is not equal; the volume is as it was, its containers are started again.
+    """
+    volume, aside, image = _args(step)
+    _stop(step, context)
+    client = engine.client(context.target)
+    marks = {KEPT: volume, f"{KEPT}.target": context.target.name, f"{KEPT}.run": context.folder.name}
+    if not _is_there(client, aside):
+        client.api.create_volume(aside, labels=marks)
+    label = context.folder.name
+    with window(client, image, volume, "ro", label) as old, window(client, image, aside, "rw", label) as new:
+        client.api.put_archive(new, PLACE, archive(client, old))
+    was, copied = _tree(context, image, volume), _tree(context, image, aside)
+    if was != copied:
+        _start(step, context)
+        raise RunbookError(
+            f"the copy of volume {volume} in {aside} is not equal to it",
+            "the volume is as it was and its containers run; see the engine's disk, then plan again",
+        )
+    return {"volume": volume, "kept": aside, "members": was.members, "bytes": was.bytes, "tree": was.digest}
+
+
+@verb("restore.volume_fill")
+def fill(step: Step, context: Context) -> Mapping[str, Any]:
+    """Clear the volume, put the archive in, and read it back.
+
+    Raises:
+        RunbookError: what is in it now is not what the archive holds; its old content lies in `aside`.
+    """
+    volume, aside, image = _args(step)
+    backup = chosen(context)
+    entry = backup.whole().volumes[volume]
+    client = engine.client(context.target)
+    _stop(step, context)
+    if not _is_there(client, aside):
+        raise RunbookError(f"volume {aside} is not there, so {volume} is not cleared", "run this again from its start")
+    _clear(context, image, volume)
+    with window(client, image, volume, "rw", context.folder.name) as container:
+        client.api.put_archive(container, PLACE, stored(backup.folder / entry.file))
+    now = _tree(context, image, volume)
+    if now.digest != entry.tree:
+        raise RunbookError(
+            f"volume {volume} does not hold what the archive holds ({now.members} of {entry.members} members)",
+            f"its containers are stopped; its old content is in volume {aside}",
+        )
+    told = (f"{now.members} members, tree {now.digest[:12]}", f"{entry.members} members, tree {entry.tree[:12]}")
+    _note(context, volume, Evidence(f"{volume}:archive", "volume", volume, "pass", *told, "tar of the stopped volume"))
+    return {"volume": volume, "members": now.members, "bytes": now.bytes}
+
+
+@verb("restore.volume_start")
+def start(step: Step, context: Context) -> Mapping[str, Any]:
+    """Start the containers again; a redis must hold the backup's keys."""
+    volume, _, _ = _args(step)
+    entry = chosen(context).whole().volumes[volume]
+    _start(step, context)
+    if entry.kind != "redis":
+        return {"started": list(step.args["containers"])}
+    found = _redis(context, volume)
+    _note(context, volume, found)
+    return {"started": list(step.args["containers"]), "verdict": found.verdict, "observed": found.observed}
+
+
+def _redis(context: Context, volume: str) -> Evidence:
+    """Keys and digest once it has loaded. Other ones are `unknown`, for the application may be writing already."""
+    entry = chosen(context).whole().volumes[volume]
+    place = next(v for v in declared_volumes(context.target) if v.name == volume)
+    client, password = engine.client(context.target), redis.password_of(context.target, place.key)
+    expected = f"{entry.keys} keys, digest {entry.digest or 'not known'}"
+    deadline, fact = time.monotonic() + LOAD_SECONDS, "it did not answer"
+    while time.monotonic() < deadline:
+        try:
+            seen = redis.content(client, place.container_id, password)
+        except RunbookError as error:  # it loads its data, or does not listen yet
+            fact = error.fact
+            time.sleep(0.2)
+            continue
+        same = entry.digest is not None and (seen.keys, seen.digest) == (entry.keys, entry.digest)
+        told = f"{seen.keys} keys, digest {seen.digest}"
+        return Evidence(f"{volume}:redis", "volume", volume, "pass" if same else "unknown", told, expected)
+    return Evidence(f"{volume}:redis", "volume", volume, "fail", fact, expected)
+
+
+def _args(step: Step) -> tuple[str, str, str]:
+    return str(step.args["volume"]), str(step.args["aside"]), str(step.args["image_id"])
+
+
+def _note(context: Context, volume: str, evidence: Evidence) -> None:
+    context.state.setdefault("volumes", {}).setdefault(volume, []).append(evidence)
+
+
+def _is_there(client: Any, volume: str) -> bool:
+    import docker
+
+    try:
+        client.api.inspect_volume(volume)
+    except docker.errors.NotFound:
+        return False
+    return True
+
+
+def _tree(context: Context, image: str, volume: str) -> Tree:
+    client = engine.client(context.target)
+    with window(client, image, volume, "ro", context.folder.name) as container:
+        return tree_of(archive(client, container))
+
+
+def _stop(step: Step, context: Context) -> None:
+    for name in step.args["containers"]:
+        run_checked(("docker", "stop", str(name)), timeout=STOP_SECONDS, env=environment(context.target))
+
+
+def _start(step: Step, context: Context) -> None:
+    for name in step.args["containers"]:
+        run_checked(("docker", "start", str(name)), timeout=STOP_SECONDS, env=environment(context.target))
+
+
+def _clear(context: Context, image: str, volume: str) -> None:
+    """Remove everything in the volume, by a container of the image that mounts it anyway; the volume itself stays."""
+    script = f"cd {PLACE} && find . -mindepth 1 -delete"
+    argv = (
+        "docker", "run", "--rm", "--label", f"drillbook.helper={context.folder.name}", "--network", "none",
+        "--user", "0:0", "-v", f"{volume}:{PLACE}", "--entrypoint", "sh", image, "-c", script,
+    )  # fmt: skip
+    run_checked(argv, timeout=600, env=environment(context.target))
