@@ -66,8 +66,8 @@ class BackupRun(Run):
                 f"{names} holds no table: a backup of it would be an empty one",
                 "the data is already lost; 04-restore brings it back from the newest proven backup",
             )
-        found = callout("pass", "there is data to save", f"{len(facts.databases)} databases, {len(facts.volumes)} volumes")
-        self.note("confirm", found)
+        what = f"{len(facts.databases)} databases, {len(facts.volumes)} volumes"
+        self.note("confirm", callout("pass", "there is data to save", what))
 
     def plan(self) -> Plan:
         """One dump a database, one archive a volume; nothing is destroyed. Changes nothing."""
@@ -95,7 +95,7 @@ class BackupRun(Run):
         command = f"not proven yet: drillbook run drill --target {self.target.name} -p backup={made.name}"
         self.note("verify", tables.evidence(made.name, [check]) + callout("note", "Next: drill", command))
         if wrong:
-            raise CheckFailed(f"backup {made.name} does not read back as it was written: {observed}", "look at the disk")
+            raise CheckFailed(f"backup {made.name} does not read back as written: {observed}", "look at the disk")
 
 
 RUN = BackupRun
