@@ -66,4 +66,4 @@ $(STAMP)/dev: $(STAMP)/demo
 clean:
 	@if $(BIN)/python -c '' 2>/dev/null; then $(BIN)/python -c 'from drillbook.act.sandbox import clean; clean()'; fi
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	find lib tests bench sandbox runbooks -name __pycache__ -prune -exec rm -rf {} +
+	find . -path ./outputs -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
