@@ -93,11 +93,16 @@ class Database(Part):
 
 
 class Volume(Part):
-    """How a volume is made consistent before it is archived."""
+    """How a volume is made consistent before it is archived.
+
+    A `volatile` one (a cache) changes by itself: it is backed up and drilled,
+    but what it holds live is not held against a backup.
+    """
 
     kind: Literal["files", "redis"] = "files"
     service: str = ""
     password: SecretName = ""
+    volatile: bool = False
 
 
 class Endpoint(Part):

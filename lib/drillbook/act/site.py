@@ -148,6 +148,7 @@ def _described(project: str, port: int) -> dict[str, Any]:
     raw["stack"]["directory"] = "."
     for database in raw["databases"].values():
         database["password"] = f"file:../{project}.password"
+        database["schema_file"] = str(source().parent / "schema.sql")
     for endpoint in raw["endpoints"].values():
         endpoint["url"] = endpoint["url"].replace(":8080/", f":{port}/")
     raw["backup"] = {**raw.get("backup", {}), "vault": "../../../outputs/vault"}

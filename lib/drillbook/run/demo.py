@@ -162,8 +162,16 @@ def baseline(target: Target) -> dict[str, tuple[str, str]]:
 
     held = {t.name: (str(t.rows), str(t.sum64)) for db in contents(target).values() for t in db.tables}
     if target.stack is not None:
-        held |= {f"volume {name}": (str(keys), digest[:16]) for name, (keys, digest) in redis.digests(target).items()}
+        seen = redis.digests(target).items()
+        held |= {
+            f"volume {name}": (str(keys), digest[:16]) for name, (keys, digest) in seen if not _volatile(target, name)
+        }
     return held
+
+
+def _volatile(target: Target, volume: str) -> bool:
+    """Whether the volume is a cache, which changes by itself."""
+    return any(declared.volatile and volume.endswith(f"_{key}") for key, declared in target.volumes.items())
 
 
 def _end(stage: Play, before: dict[str, tuple[str, str]], after: dict[str, tuple[str, str]]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from drillbook import home
-from drillbook.act import stack
+from drillbook.act import stack, switch
 from drillbook.decide.diagnose import CODE_CAUSES, Diagnosis, diagnose
 from drillbook.decide.evidence import Evidence
 from drillbook.decide.plan import Plan

@@ -56,7 +56,8 @@ def held_against(target: Target, backup: Backup) -> list[Evidence]:
     checks = [e for key, db in manifest.databases.items() if key in live for e in compare(db.content, live[key])]
     seen = redis.digests(target)
     for name, volume in manifest.volumes.items():
-        if volume.digest and name in seen:
+        declared = target.volumes.get(volume.key)
+        if volume.digest and name in seen and not (declared and declared.volatile):
             keys, digest = seen[name]
             wanted = f"{volume.keys} keys, {volume.digest[:12]}"
             same = digest == volume.digest
