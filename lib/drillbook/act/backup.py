@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -167,5 +166,5 @@ def _seal(folder: Path) -> dict[str, str]:
     for path in [folder, *folder.rglob("*")]:
         if path.is_dir():
             sync_folder(path)
-    os.chmod(folder, 0o700)
+    folder.chmod(0o700)
     return checksums

@@ -152,7 +152,7 @@ def switch(step: Step, context: Context) -> Mapping[str, Any]:
     with writer(context.target, key) as connection:
         if not exists(connection, beside):
             return {"database": live, "switched": "before this", "oid": oid(connection, live)}
-        pairs = ((beside, live),)
+        pairs: tuple[tuple[str, str], ...] = ((beside, live),)
         if exists(connection, live):
             if exists(connection, aside):
                 fact = f"a database {aside} has appeared since the plan was made"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from drillbook.act.backup import opened, room
@@ -31,7 +30,7 @@ def dump_roles(step: Step, context: Context) -> dict[str, Any]:
         # older minor releases know no --restrict-key, and write no random token that it would fix
         if not tools.succeeds("pg_dumpall", *own, "--restrict-key", RESTRICT_KEY, timeout=step.timeout_seconds):
             tools.run("pg_dumpall", *own, timeout=step.timeout_seconds)
-    os.chmod(backup.folder / relative, 0o600)
+    (backup.folder / relative).chmod(0o600)
     names = role_names(context, key)
     facts = step.args["server"]
     passwords = "--no-role-passwords" not in words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import LiteralString, cast
 
 import psycopg
 from psycopg import sql
@@ -66,11 +67,10 @@ def statements(name: str, content: DatabaseContent) -> list[sql.Composed]:
     comment = content.settings.get("comment") or None
     found.append(sql.SQL("COMMENT ON DATABASE {} IS {}").format(database, sql.Literal(comment)))
     found += _grants(database, json.loads(content.grants.get("database", "{}")))
-    found += [
-        _setting(database, *key.split(":", 2)[1:], value)
-        for key, value in content.settings.items()
-        if key.startswith("set:")
-    ]
+    for key, value in content.settings.items():
+        if key.startswith("set:"):
+            _, role, name = key.split(":", 2)
+            found.append(_setting(database, role, name, value))
     return found
 
 
@@ -99,7 +99,7 @@ def _privilege(name: str) -> sql.SQL:
 
 def _setting(database: sql.Identifier, role: str, name: str, value: str) -> sql.Composed:
     """A list setting is stored quoted, element by element, and goes back as it stands."""
-    form = sql.SQL(value) if name in LISTS and value else sql.Literal(value)  # type: ignore[arg-type]
+    form = sql.SQL(cast("LiteralString", value)) if name in LISTS and value else sql.Literal(value)
     variable = sql.SQL(".").join(sql.Identifier(part) for part in name.split("."))
     if role:
         head = sql.SQL("ALTER ROLE {} IN DATABASE {}").format(sql.Identifier(role), database)

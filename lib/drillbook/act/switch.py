@@ -75,7 +75,10 @@ def _allow(connection: psycopg.Connection, name: str, whether: str) -> None:
 def _empty(connection: psycopg.Connection, names: tuple[str, ...]) -> None:
     """End every session in these databases, again and again until none is left."""
     deadline = time.monotonic() + QUIET_SECONDS
-    query = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = ANY(%s) AND pid <> pg_backend_pid()"
+    query = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "WHERE datname = ANY(%s) AND pid <> pg_backend_pid()"
+    )
     while time.monotonic() < deadline:
         [row] = connection.execute(query, (list(names),)).fetchall()
         if row[0] == 0:

@@ -36,8 +36,8 @@ def _tables(expected: DatabaseContent, observed: DatabaseContent) -> Iterable[Ev
     comparable = expected.algorithm == observed.algorithm
     for table in expected.tables:
         yield _table(expected.database, table, theirs.pop(table.name, None), comparable)
-    for name in theirs:
-        yield _evidence(expected.database, f"table:{name}", "fail", _told(theirs[name]), "no such table")
+    for name, extra in theirs.items():
+        yield _evidence(expected.database, f"table:{name}", "fail", _told(extra), "no such table")
 
 
 def _table(database: str, wanted: TableDigest, seen: TableDigest | None, comparable: bool) -> Evidence:

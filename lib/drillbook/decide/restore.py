@@ -82,19 +82,13 @@ def _room_for(chosen: tuple[str, ...], names: tuple[str, ...], manifest: Manifes
     if homeless:
         raise RunbookError(
             f"the target has no place for {homeless[0]}",
-            "start the stack (docker compose up -d makes its volumes), or name what to restore by databases and volumes",
+            "start the stack (docker compose up -d makes its volumes), or name less: databases=…, volumes=…",
         )
-    older = [
-        key
-        for key in chosen
-        if facts.servers[facts.databases[key].server].major < manifest.databases[key].content.major
-    ]
-    if older:
-        raise RunbookError(
-            f"database {older[0]} was dumped from PostgreSQL {manifest.databases[older[0]].content.major}, and the server "
-            f"now runs {facts.servers[facts.databases[older[0]].server].major}",
-            "restore onto a server that is not older than the backup's",
-        )
+    for key in chosen:
+        was, now = manifest.databases[key].content.major, facts.servers[facts.databases[key].server].major
+        if now < was:
+            fact = f"database {key} was dumped from PostgreSQL {was}, and its server now runs {now}"
+            raise RunbookError(fact, "restore onto a server that is not older than the backup's")
 
 
 def beside(key: str, facts: DataFacts, short: str) -> str:

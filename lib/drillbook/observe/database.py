@@ -96,7 +96,10 @@ def _algorithm(version: str) -> str:
 def tables(connection: psycopg.Connection) -> tuple[Table, ...]:
     """Every relation with rows of its own, unlogged ones too, without system schemas and extensions' own."""
     rows = connection.execute(catalog_sql.TABLES).fetchall()
-    return tuple(Table(*row[:4], tuple(Column(*column) for column in row[4])) for row in rows)
+    found = []
+    for oid, schema, name, size, columns in rows:
+        found.append(Table(oid, schema, name, size, tuple(Column(*column) for column in columns)))
+    return tuple(found)
 
 
 def row_counts(connection: psycopg.Connection) -> dict[str, int]:

@@ -138,7 +138,7 @@ def is_superuser(connection: psycopg.Connection) -> bool:
     return one(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == "True"
 
 
-def one(connection: psycopg.Connection, query: LiteralString | sql.Composable) -> str:
+def one(connection: psycopg.Connection, query: LiteralString | sql.SQL | sql.Composed) -> str:
     """The single value of *query* as text; empty for none."""
     row = connection.execute(query).fetchone()
     return "" if row is None or row[0] is None else str(row[0])
