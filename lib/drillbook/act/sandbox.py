@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,18 +12,16 @@ from typing import Any
 
 import httpx
 
-from drillbook.act import practice
+from drillbook.act import belongings, practice
+from drillbook.act.belongings import BUILT, VOLUMES
 from drillbook.act.images import ensure_images
 from drillbook.act.install import answers, stop_engine, tell
 from drillbook.act.site import Site, deploy, state
 from drillbook.errors import BadParameters, EngineDown, RunbookError
 from drillbook.observe import engine
 from drillbook.observe.command import Completed, environment, run_checked
-from drillbook.target import Target
 
-BUILT = ("app1", "app2", "scraper")
 STATEFUL = ("postgres", "redis-cache", "redis-queue")
-VOLUMES = ("postgres_data", "redis_cache_data", "redis_queue_data")
 SERVICES = (*BUILT, *STATEFUL, "proxy")
 
 
@@ -42,7 +39,7 @@ def up(project: str = "connect", port: int = 8080, rows: int = 0) -> dict[str, A
     site = Site(_checked(project))
     if not answers():
         raise EngineDown("no container engine answers", "drillbook sandbox engine installs and starts one on Debian")
-    _claim(site.planned(port), port)
+    belongings.claim(site.planned(port), port)
     deploy(site, port, ensure_images())
     built = _build(site)
     loaded = _reset_data(site, rows)
@@ -65,19 +62,19 @@ def down(project: str = "connect") -> dict[str, Any]:
     """
     site = Site(_checked(project))
     target = site.target
-    _claim(target, 0)
+    belongings.claim(target, 0)
     compose(site, "down", "--remove-orphans", "--timeout", "20")
     api = engine.client(target).api
-    gone = [name for name in _volumes(target) if not api.remove_volume(name)]
-    tags = [
-        tag for service in BUILT for image in api.images(name=f"{project}-{service}") for tag in image["RepoTags"] or []
+    gone = [
+        name for name in (*belongings.volumes(target), *belongings.kept_volumes(target)) if not api.remove_volume(name)
     ]
-    for reference in tags:
-        api.remove_image(reference, force=False)
+    images = belongings.images(target)
+    for reference in images:
+        api.remove_image(reference)
     shutil.rmtree(site.directory)
     for file in (site.record, site.password_file):
         file.unlink(missing_ok=True)
-    return {"project": project, "volumes": gone, "images": tags}
+    return {"project": project, "volumes": gone, "images": images}
 
 
 def all_sandboxes() -> tuple[str, ...]:
@@ -145,7 +142,7 @@ def remove_data(site: Site) -> list[str]:
     """Remove the stateful services' containers and exactly the three named volumes; their names."""
     compose(site, "rm", "--stop", "--force", *STATEFUL)
     api = engine.client(site.target).api
-    return [name for name in _volumes(site.target) if not api.remove_volume(name)]
+    return [name for name in belongings.volumes(site.target) if not api.remove_volume(name)]
 
 
 def _redis_cli(site: Site, service: str) -> tuple[str, ...]:
@@ -156,38 +153,6 @@ def _checked(project: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", project) or project == "embedded":
         raise BadParameters(f"{project!r} cannot be a sandbox's project", "use small letters, digits and -")
     return project
-
-
-def _claim(target: Target, port: int) -> None:
-    """Make sure that the project's name and *port* are ours or free.
-
-    Raises:
-        BadParameters: someone else's containers, volumes or server have them.
-    """
-    api, project = engine.client(target).api, target.name
-    labelled = api.containers(all=True, filters={"label": f"{engine.PROJECT}={project}"})
-    others = {row["Labels"].get(f"{engine.PROJECT}.working_dir", "?") for row in labelled} - {str(target.directory)}
-    if others:
-        raise BadParameters(f"the compose project {project} belongs to {', '.join(sorted(others))}", "use another name")
-    names = {f"{project}_{key}" for key in VOLUMES}
-    foreign = names & {row["Name"] for row in api.volumes()["Volumes"] or []} - set(_volumes(target))
-    if foreign:
-        raise BadParameters(f"no sandbox made the volume {', '.join(sorted(foreign))}", "use another project name")
-    proxy = any(row["Labels"].get("com.docker.compose.service") == "proxy" for row in labelled)
-    if port and not proxy and _taken(port):
-        raise BadParameters(f"port {port} is in use on 127.0.0.1", "choose another: drillbook sandbox up --port N")
-
-
-def _taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _volumes(target: Target) -> list[str]:
-    """Those of the three named volumes that are there and that a sandbox made."""
-    labels = [f"{engine.PROJECT}={target.name}", "drillbook.sandbox=1"]
-    rows = engine.client(target).api.volumes(filters={"label": labels})["Volumes"] or []
-    return sorted(row["Name"] for row in rows)
 
 
 def _build(site: Site) -> bool:
@@ -207,21 +172,27 @@ def _images(site: Site) -> dict[str, str]:
 
 def _reset_data(site: Site, rows: int) -> bool:
     """Bring database and redis to the seed; False when they were there already."""
-    if len(_volumes(site.target)) == len(VOLUMES):
-        _stateful(site)
-        if _remembered(site).get("data") == [
-            rows,
-            practice.content(psql(site)),
-            practice.queue(_redis_cli(site, "redis-queue")),
-        ]:
-            return False
+    if len(belongings.volumes(site.target)) == len(VOLUMES) and _as_seeded(site, rows):
+        return False
     remove_data(site)
     _stateful(site)
     practice.load(psql(site), rows)
     practice.fill(_redis_cli(site, "redis-queue"), "queue")
     practice.fill(_redis_cli(site, "redis-cache"), "cache")
-    _remember(site, data=[rows, practice.content(psql(site)), practice.queue(_redis_cli(site, "redis-queue"))])
+    _remember(site, data=_data(site, rows))
     return True
+
+
+def _as_seeded(site: Site, rows: int) -> bool:
+    try:
+        _stateful(site)
+        return bool(_remembered(site).get("data") == _data(site, rows))
+    except RunbookError:
+        return False  # what cannot even be read is made anew
+
+
+def _data(site: Site, rows: int) -> list[Any]:
+    return [rows, practice.content(psql(site)), practice.queue(_redis_cli(site, "redis-queue"))]
 
 
 def _stateful(site: Site) -> None:
