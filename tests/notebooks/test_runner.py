@@ -54,7 +54,17 @@ def shell(*words: str) -> subprocess.Popen[str]:
 @pytest.fixture
 def sleeping(house: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """A run of the runbook that takes long, once its own child runs; and its folder."""
-    process = shell("run", "sleeps", "--target", "plain", "--json")
+    yield from begun(house, "sleeps")
+
+
+@pytest.fixture
+def telling(house: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A run that printed a secret and goes on; and its folder."""
+    yield from begun(house, "secret-wait")
+
+
+def begun(house: Path, runbook: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    process = shell("run", runbook, "--target", "plain", "--json")
     wait(lambda: bool(list(house.glob("outputs/plain/*/sleeper.pid"))))
     yield process, next(house.glob("outputs/plain/*/sleeper.pid")).parent
     process.kill()
@@ -205,6 +215,8 @@ def test_a_killed_runner_leaves_no_process_and_is_settled(sleeping: tuple[subpro
     records = {record.run: record for record in ledger.settle_all()}
     settled = records[folder.name]
     assert (settled.status, settled.reason, settled.exit_code) == ("aborted", "process died", None)
+    assert statuses(settled)[-2:] == ["aborted", "pending"]
+    assert "was aborted (process died)" in banner(settled)
     assert ledger.verify() == []
 
 
@@ -275,6 +287,27 @@ def test_a_secret_reaches_nothing_that_a_run_leaves(house: Path) -> None:
     assert "[redacted env:PLAIN_PASSWORD]" in (record.folder / "journal.jsonl").read_text()
     assert "[redacted env:PLAIN_PASSWORD]" in (record.folder / "stderr.log").read_text()
     assert "hunter2" not in json.dumps(record.data)
+
+
+def test_a_secret_is_not_even_there_while_the_run_lasts(telling: tuple[subprocess.Popen[str], Path]) -> None:
+    """Each save is clean: a run that is killed leaves nothing behind that a later pass would have to find."""
+    _, folder = telling
+    wait(lambda: "redacted" in (folder / "stderr.log").read_text())
+    assert "[redacted env:PLAIN_PASSWORD]" in (folder / "notebook.ipynb").read_text()
+    for file in folder.iterdir():
+        assert "hunter2" not in file.read_text(), file
+
+
+def test_a_killed_child_leaves_no_process(sleeping: tuple[subprocess.Popen[str], Path]) -> None:
+    """The process between runner and kernel may be killed too; the runner then ends the kernel and says so."""
+    process, folder = sleeping
+    os.kill(next(pid for pid, line in processes_of(folder).items() if "drillbook.run.child" in line), signal.SIGKILL)
+    out, err = process.communicate(timeout=40)
+    told = json.loads(out)
+    assert (told["status"], told["reason"], process.returncode) == ("aborted", "runner's child died", 1)
+    assert "HINT:" in err
+    assert processes_of(folder) == {}
+    assert statuses(Record.load(folder))[-2:] == ["aborted", "pending"]
 
 
 def test_values_reach_the_kernel_as_they_were_given(house: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from drillbook.act import durable
 from drillbook.run.record import Record
-from drillbook.run.redact import Redactor
 
 TAG = "drillbook-banner"
 NOTEBOOK = "notebook.ipynb"
@@ -30,14 +29,14 @@ def unexecuted(folder: Path) -> list[int]:
     ]
 
 
-def mend(record: Record, redactor: Redactor) -> None:
+def mend(record: Record) -> None:
     """Make the copy of an ended run truthful: no cell still `running`, and a banner unless it succeeded.
 
     Changes the copy; does nothing where there is none.
     """
     if not (record.folder / NOTEBOOK).is_file():
         return
-    notebook = redactor.tree(_read(record.folder))
+    notebook = _read(record.folder)
     cells = [cell for cell in notebook["cells"] if TAG not in _tags(cell) and not _is_papermills_banner(cell)]
     for cell in cells:
         if _status(cell) == "running":

@@ -14,6 +14,7 @@ from drillbook import home
 from drillbook.act import durable
 from drillbook.act.journal import now
 from drillbook.errors import RunbookError
+from drillbook.run import executed
 from drillbook.run.record import FILE, Record, folders, settle
 
 COPIES = ("notebook.ipynb", FILE, "journal.jsonl")
@@ -49,10 +50,17 @@ def settle_all(target: str = "") -> list[Record]:
     entered = {entry.get("run") for entry in map(_parse, _lines()) if entry}
     for folder in reversed(folders(target)):
         record = settle(folder)
-        if record.run not in entered:
-            enter(folder)
+        if record.run not in entered and record.status != "running":
+            _enter_late(record)
         records.append(record)
     return records
+
+
+def _enter_late(record: Record) -> None:
+    """Enter a run that ended without entering itself; the copy of one that died says so first."""
+    if record.mode == "unattended" and record.status == "aborted":
+        executed.mend(record)
+    enter(record.folder)
 
 
 def verify() -> list[str]:

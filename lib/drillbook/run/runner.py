@@ -83,7 +83,7 @@ def _conclude(record: Record, ending: Ending, redactor: Redactor) -> Record:
     record.result, record.parameters = redactor.tree(record.result), redactor.tree(record.parameters)
     step = redactor.tree(last_step(record.folder) or record.step or ending.section or None)
     record.finish(status, code, redactor.text(reason), step=step, error=redactor.tree(told) if told else None)
-    executed.mend(record, redactor)
+    executed.mend(record)
     redactor.folder(record.folder)
     ledger.enter(record.folder)
     return record
