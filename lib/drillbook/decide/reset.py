@@ -45,7 +45,8 @@ def fresh_proof(snapshot: Snapshot, max_age_hours: float) -> BackupFact:
     Raises:
         NotProven: there is none, it is too old, or a database has filled tables that it lacks.
     """
-    hint = f"drillbook run backup --target {snapshot.target}, then drillbook run drill; the reset starts from there"
+    name = f"--target {snapshot.target}"
+    hint = f"drillbook run backup {name}, then drillbook run drill {name}; the reset starts from there"
     proven = [b for b in snapshot.backups if b.proven and b.identity == snapshot.identity]
     if not proven:
         raise NotProven(f"{snapshot.target} has no proven backup; {len(snapshot.backups)} unproven", hint)
