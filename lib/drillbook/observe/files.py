@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from drillbook.errors import RunbookError
 from drillbook.observe.facts import FilesFact
 from drillbook.target import Code
 
@@ -79,8 +80,16 @@ def image_files(engine: Any, image: str, service: str, code: Code) -> FilesFact:
     """The service's code in *image*, from a container that is created, never started, and removed.
 
     Changes nothing that lasts: the helper container is gone before this returns.
+
+    Raises:
+        RunbookError: the image is gone from the engine.
     """
-    labels = (engine.api.inspect_image(image)["Config"] or {}).get("Labels") or {}
+    import docker
+
+    try:
+        labels = (engine.api.inspect_image(image)["Config"] or {}).get("Labels") or {}
+    except docker.errors.ImageNotFound as error:
+        raise RunbookError(f"image {image[:19]} of {service} is gone from the engine", "build it again") from error
     helper = engine.api.create_container(image, command=["true"], labels={"drillbook.helper": "digest"})
     try:
         found = _archive(engine, helper["Id"], code)

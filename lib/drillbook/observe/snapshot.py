@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,15 +64,16 @@ def _stack(target: Target, unknown: Unknowns) -> dict[str, Any]:
     code = {n: s.code for n, s in target.stack.services.items() if s.code} if target.stack else {}
     artifacts = tuple(sorted({c.placed(a) for c in code.values() if c for a in c.artifacts}))
     running = [c for c in containers if c.running and c.service in code]
-    images, processes, seen = [], [], dict[tuple[str, str], FilesFact]()
+    images, processes, seen = [], [], dict[tuple[str, str], FilesFact | None]()
     for container in running:
         where = code[container.service]
         assert where is not None
         key = (container.image_id, where.image)
         if key not in seen:
-            client = engine.client(target)
-            seen[key] = files.image_files(client, container.image_id, container.service, where)
-        images.append(_as_service(seen[key], container.service))
+            look = partial(files.image_files, engine.client(target), container.image_id, container.service, where)
+            seen[key] = unknown.attempt(f"image of {container.service}", look, None)
+        if there := seen[key]:
+            images.append(_as_service(there, container.service))
         processes.append(files.process_files(engine.client(target), container.id, container.service, where))
     return {
         "containers": containers,

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from drillbook.act import archive, backup, dump, roles
 from drillbook.decide.backup import plan_backup
-from drillbook.decide.evidence import Evidence
+from drillbook.decide.evidence import Evidence, Verdict
 from drillbook.decide.plan import Plan
 from drillbook.errors import CheckFailed, NotThisIncident
 from drillbook.observe.data import data_facts
@@ -87,7 +87,7 @@ class BackupRun(Run):
         wrong = differences(made.folder, made.whole().checksums, (FILE, "proof-"))
         files = len(made.whole().checksums)
         observed = ", ".join(f"{name} {what}" for name, what in wrong.items()) or f"{files} files, all equal"
-        verdict = "fail" if wrong else "pass"
+        verdict: Verdict = "fail" if wrong else "pass"
         check = Evidence("checksums", "backup", made.name, verdict, observed, "every file as it was written")
         self.keep_evidence("verify", [check])
         told = {key: self.finished[key] for key in ("backup", "tables", "rows", "bytes", "seconds")}
