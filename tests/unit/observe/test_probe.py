@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from servers import Site
 
@@ -10,16 +11,16 @@ from drillbook.observe.probe import Probe
 from drillbook.target import Endpoint
 
 
-def wait(probe: Probe, asked: int) -> None:
-    until = time.monotonic() + 10
-    while probe.asked < asked and time.monotonic() < until:
+def wait(until: Callable[[], bool], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not until() and time.monotonic() < end:
         time.sleep(0.01)
 
 
 def test_probe_counts_no_failure_while_all_is_well(site: Site) -> None:
     """Asked again and again, a good endpoint has no failure and no downtime."""
     with Probe([("good", Endpoint(url=f"{site.url}/good"))], every_seconds=0.01) as probe:
-        wait(probe, 5)
+        wait(lambda: probe.asked >= 5)
     assert (probe.failed, probe.down_seconds) == (0, 0.0)
     assert probe.asked >= 5
 
@@ -27,13 +28,15 @@ def test_probe_counts_no_failure_while_all_is_well(site: Site) -> None:
 def test_probe_measures_downtime(site: Site) -> None:
     """Downtime is counted from the first failing answer to the next good one."""
     with Probe([("good", Endpoint(url=f"{site.url}/good"))], every_seconds=0.01) as probe:
-        wait(probe, 2)
-        site.down = True
-        time.sleep(0.5)
+        wait(lambda: probe.asked >= 2)
+        site.down, began = True, time.monotonic()
+        wait(lambda: probe.failed >= 3)
         site.down = False
-        wait(probe, probe.asked + 3)
-    assert probe.failed >= 2
-    assert 0.3 < probe.down_seconds < 1.5
+        wait(lambda: probe.down_seconds > 0)
+        outage = time.monotonic() - began
+        wait(lambda: probe.asked > probe.failed + 4)
+    assert probe.failed >= 3
+    assert 0 < probe.down_seconds <= outage
     assert probe.failures[-1] == "good: 503 down"
 
 
@@ -41,6 +44,7 @@ def test_probe_counts_downtime_that_does_not_end(site: Site) -> None:
     """An endpoint that is still down when the probe ends counts up to the end."""
     site.down = True
     with Probe([("good", Endpoint(url=f"{site.url}/good"))], every_seconds=0.01) as probe:
-        time.sleep(0.4)
-    assert probe.down_seconds > 0.2
+        wait(lambda: probe.failed >= 3)
+        assert probe.down_seconds == 0
+    assert probe.down_seconds > 0
     assert probe.failed == probe.asked
