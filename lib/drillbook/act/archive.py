@@ -20,7 +20,7 @@ from drillbook.observe.redis import RedisContent
 from drillbook.observe.volumes import DeclaredVolume, Tree, archive, declared_volumes, tree_of, window
 from drillbook.vault.manifest import VolumeEntry
 
-QUIET_TRIES = 3
+QUIET_TRIES = 2
 SAVE_TRIES = 30
 PAUSE_MILLISECONDS = "60000"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import LiteralString, cast
 
 import psycopg
 from psycopg import sql
@@ -99,7 +98,7 @@ def _privilege(name: str) -> sql.SQL:
 
 def _setting(database: sql.Identifier, role: str, name: str, value: str) -> sql.Composed:
     """A list setting is stored quoted, element by element, and goes back as it stands."""
-    form = sql.SQL(cast("LiteralString", value)) if name in LISTS and value else sql.Literal(value)
+    form = sql.SQL(value) if name in LISTS and value else sql.Literal(value)
     variable = sql.SQL(".").join(sql.Identifier(part) for part in name.split("."))
     if role:
         head = sql.SQL("ALTER ROLE {} IN DATABASE {}").format(sql.Identifier(role), database)

@@ -1,0 +1,44 @@
+"""Backup, drill and restore as a run would carry them out, without a notebook around them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from drillbook.act import archive, backup, drill, drill_volume, dump, restore, restore_volume, roles, switch
+from drillbook.act.executor import Context, execute
+from drillbook.act.journal import Journal
+from drillbook.decide.backup import plan_backup
+from drillbook.decide.drill import plan_drill
+from drillbook.decide.plan import Plan
+from drillbook.decide.restore import plan_restore
+from drillbook.observe.data import data_facts
+from drillbook.target import Target
+from drillbook.vault.catalog import Backup, Vault
+
+VERBS = (archive, backup, drill, drill_volume, dump, restore, restore_volume, roles, switch)
+
+
+def carry_out(target: Target, plan: Plan) -> list[dict[str, Any]]:
+    """Execute *plan* in a run folder of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="drillbook-r-"))
+    return execute(plan, Journal(folder / "journal.jsonl"), Context(target, folder))
+
+
+def take_backup(target: Target) -> Backup:
+    """The backup that 02-backup would take now."""
+    plan = plan_backup(target.name, target.identity, data_facts(target))
+    done = carry_out(target, plan)
+    return Vault(target.vault).get(done[-1]["evidence"]["backup"])
+
+
+def take_drill(target: Target, taken: Backup) -> dict[str, Any]:
+    """The result of 06-drill on *taken*."""
+    plan = plan_drill(target.name, target.identity, taken.whole(), taken.manifest_sha256)
+    return dict(carry_out(target, plan)[-1]["evidence"])
+
+
+def put_back(target: Target, taken: Backup) -> dict[str, Any]:
+    """The result of 04-restore of *taken*."""
+    return dict(carry_out(target, plan_restore(target.name, taken, data_facts(target)))[-1]["evidence"])
