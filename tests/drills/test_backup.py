@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rounds import put_back, take_backup, take_drill
 
-from conftest import PORT, PROJECT
 from drillbook.act import breakage
-from drillbook.act import sandbox as stack
+from drillbook.act.site import Site
 from drillbook.errors import CheckFailed
 from drillbook.observe import redis
 from drillbook.observe.database import contents
-from drillbook.target import Target, load_target
+from drillbook.target import Target
 from drillbook.vault import manifest as manifests
 from drillbook.vault.catalog import Vault
 from drillbook.vault.checksum import sha256
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
-from rounds import put_back, take_backup, take_drill
 
 pytestmark = pytest.mark.docker
 
 
 @pytest.fixture
-def target(engine: Any, tmp_path: Path) -> Target:
+def target(healthy: Site, tmp_path: Path) -> Target:
     """The sandbox's own target, with a vault that is this test's alone."""
-    found = load_target(stack.up(project=PROJECT, port=PORT)["target"])
+    found = healthy.target
     backup = found.backup.model_copy(update={"vault": str(tmp_path / "vault")})
     moved = found.model_copy(update={"backup": backup})
     moved._file = found.file
@@ -49,7 +45,7 @@ def ours(engine: Any, label: str) -> list[str]:
     return [c.name for c in engine.containers.list(all=True, filters={"label": label})]
 
 
-def test_a_lost_stack_comes_back_with_equal_digests(engine: Any, target: Target) -> None:
+def test_a_lost_stack_comes_back_with_equal_digests(engine: Any, healthy: Site, target: Target) -> None:
     """Wrong: `down -v`. Right: a backup that was drilled brings all 24 tables, the roles and the jobs back."""
     tables, jobs = digests(target), queue(target)
     assert len(tables) == 24
@@ -61,7 +57,7 @@ def test_a_lost_stack_comes_back_with_equal_digests(engine: Any, target: Target)
     assert result["rto_seconds"] > 0
     assert ours(engine, "drillbook.scratch") == []
 
-    breakage.break_stack("lost-schema", PROJECT)
+    breakage.break_stack("lost-schema", healthy.project)
     assert digests(target) == {}
     assert put_back(target, taken)["verdict"] == "pass"
     assert digests(target) == tables
