@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
 from drillbook import home, show
 from drillbook.errors import RunbookError
-from drillbook.run import family
+from drillbook.run import family, stopped
 from drillbook.run.supervise import SIGNALS, python_path
 
 READY_SECONDS = 90.0
@@ -28,10 +28,18 @@ OURS = ("DRILLBOOK_RUN_DIR", "DRILLBOOK_RESUME")
 
 
 class ThisPython(KernelSpecManager):
-    """Offers the interpreter that runs drillbook, whatever kernelspec called python3 lies around."""
+    """Offers the interpreter that runs drillbook, whatever kernelspec called python3 lies around.
+
+    It tells a foreseen error without a traceback from the first cell on, even before a run was started.
+    """
 
     def _kernel_dirs_default(self) -> list[str]:
         return []
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        spec = super().get_kernel_spec(kernel_name)
+        spec.argv = [*spec.argv, f"--ext={stopped.__name__}"]
+        return spec
 
 
 def argv(port: int, page: str, workspaces: str, *, browser: bool) -> list[str]:

@@ -43,6 +43,11 @@ def install(remember: Callable[[BaseException], None]) -> None:
     shell.set_custom_exc((Exception,), stop)
 
 
+def load_ipython_extension(shell: Any) -> None:  # noqa: ARG001  IPython gives it by name
+    """What a kernel is like before `drillbook.start`: there is no run yet that could remember an error."""
+    install(lambda _: None)
+
+
 def _foreseen(error: BaseException) -> BaseException:
     """A name that an earlier cell should have set is a cell that has not run: as foreseen as any refusal."""
     if isinstance(error, NameError) and error.name:
