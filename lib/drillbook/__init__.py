@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from drillbook.run.session import start as start
+    from drillbook.run.start import start as start
 
 __all__ = ["__version__", "start"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "start":
-        from drillbook.run.session import start
+        from drillbook.run.start import start
 
         return start
     raise AttributeError(f"module 'drillbook' has no attribute {name!r}")

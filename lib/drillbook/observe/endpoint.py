@@ -22,7 +22,9 @@ def ask(key: str, endpoint: Endpoint, url: str, via: str = "proxy") -> ResponseF
 
     started = time.monotonic()
     try:
-        answer = httpx.get(url, timeout=endpoint.timeout_seconds, headers={"Cache-Control": "no-cache"})
+        answer = httpx.get(
+            url, timeout=endpoint.timeout_seconds, trust_env=False, headers={"Cache-Control": "no-cache"}
+        )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         seconds = time.monotonic() - started
         why = f"{type(error).__name__}: {error}"

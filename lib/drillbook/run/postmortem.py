@@ -102,7 +102,7 @@ class PostmortemRun(Run):
         items = table("Action items", [{"#": n, "action": text, "done": "open"} for n, text in enumerate(actions, 1)])
         file = page.write(self.folder / "postmortem.html", f"Postmortem: {title}", [
             callout("note", f"{self.target.name}: {title}", f"made {now()} from the records of {self.folder.parent}"),
-            timeline, impact, items,
+            impact, timeline, items,
         ])  # fmt: skip
         self.result(page=str(file), actions=len(actions))
         self.note("publish", callout("pass", "postmortem.html is written", str(file)))

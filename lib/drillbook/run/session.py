@@ -1,4 +1,4 @@
-"""What a runbook's cells talk to: one run, from `start` to its last `verify`."""
+"""A run as a runbook's cells see it: its sections, its record, its journal, its lock."""
 
 from __future__ import annotations
 
@@ -6,134 +6,25 @@ import atexit
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
 from drillbook.act.executor import Context, execute
-from drillbook.act.holder import me
 from drillbook.act.journal import Journal
 from drillbook.act.lock import TargetLock
 from drillbook.decide.evidence import Evidence
 from drillbook.decide.plan import Plan, Step
-from drillbook.errors import BadParameters, NotApproved, OutOfOrder, RunbookError
-from drillbook.run import stopped
-from drillbook.run.record import Record, new_run_folder
+from drillbook.errors import NotApproved, OutOfOrder, RunbookError
+from drillbook.run.closing import finish
+from drillbook.run.record import Record
 from drillbook.show import gate, tables
 from drillbook.show.view import View, callout, show, table
-from drillbook.target import Target, load_target
-
-RUNBOOKS = ("diagnose", "backup", "reset", "restore", "verify", "drill", "postmortem")
-_open: list[Run] = []
+from drillbook.target import Target
 
 
-def start(runbook: str, target: str = "connect") -> Any:
-    """Open a run of *runbook* on *target*: its folder, its record, its journal and, if it writes, the target's lock.
-
-    Adopts the folder that `drillbook run` or `drillbook open` made; else makes
-    one under `outputs/`. Parameters that papermill injected are checked again.
-
-    Raises:
-        BadParameters: an injected parameter is unknown, of the wrong type or not one of its choices.
-        Locked: another run holds the target.
-    """
-    for earlier in list(_open):
-        earlier.close()
-    if runbook not in RUNBOOKS:
-        raise BadParameters(f"there is no runbook {runbook!r}", f"the runbooks are: {', '.join(RUNBOOKS)}")
-    keeper = _Keeper(runbook, str(target))
-    stopped.install(keeper.remember)
-    keeper.open()
-    described = load_target(str(target))
-    chosen = import_module(f"drillbook.run.{runbook}")
-    run: Run = chosen.RUN(described, keeper.record, keeper.folder)
-    keeper.run = run
-    _open.append(run)
-    run.begin()
-    return run
-
-
-class _Keeper:
-    """Keeps the record truthful from the first moment, before there is a run."""
-
-    def __init__(self, runbook: str, target: str) -> None:
-        self.runbook, self.target = runbook, target
-        self.run: Run | None = None
-        self.record: Record
-        self.folder = Path()
-
-    def open(self) -> None:
-        from drillbook.run.parameters import check_injected
-
-        self.folder = _folder(self.runbook, self.target)
-        self.record = Record.load(self.folder)
-        atexit.register(self.settle)
-        check_injected(self.runbook, _cells())
-
-    def remember(self, error: BaseException) -> None:
-        fact = error.fact if isinstance(error, RunbookError) else f"{type(error).__name__}: {error}"
-        hint = error.hint if isinstance(error, RunbookError) else "the executed copy keeps the traceback"
-        status, code, reason = ("failed", 1, "an unforeseen error")
-        if isinstance(error, RunbookError):
-            status, code, reason = error.status, error.exit_code, error.reason
-        told = {
-            "type": type(error).__name__,
-            "fact": fact,
-            "hint": hint,
-            "status": status,
-            "exit_code": code,
-            "reason": reason,
-        }
-        self.record.update(error=told)
-        Journal(self.folder / "journal.jsonl").write("stopped", error=type(error).__name__, fact=fact)
-
-    def settle(self) -> None:
-        """End the record of a run that never began, when no runner does that."""
-        if self.run is None and "DRILLBOOK_RUN_DIR" not in os.environ:
-            _finish(self.record, self.folder)
-
-
-def _folder(runbook: str, target: str) -> Path:
-    """The folder that this run lives in: given, adopted, or new."""
-    given = os.environ.get("DRILLBOOK_RUN_DIR")
-    if given:
-        return Path(given)
-    if (Path.cwd() / "run.json").is_file():
-        record = Record.load(Path.cwd())
-        if record.mode == "lab" and record.status == "running":
-            record.update(**asdict(me()))
-            return Path.cwd()
-    folder = new_run_folder(Path(target).stem, runbook)
-    mode = "lab" if _person() else "papermill"
-    Record.create(folder, runbook=runbook, target=target, parameters={}, mode=mode)
-    return folder
-
-
-def _person() -> bool:
+def person() -> bool:
     """Whether a person steps through: only Jupyter's server names its notebook to the kernel."""
     return bool(os.environ.get("JPY_SESSION_NAME")) and not os.environ.get("DRILLBOOK_RUN_DIR")
-
-
-def _cells() -> list[str]:
-    from IPython.core.getipython import get_ipython
-
-    shell = get_ipython()
-    return [str(cell) for cell in shell.user_ns.get("In", [])] if shell is not None else []
-
-
-def _finish(record: Record, folder: Path) -> None:
-    """What a runner does after an unattended run: the record's end, and its line in the ledger."""
-    from drillbook.run.ledger import enter
-
-    error = record.data.get("error")
-    if error:
-        record.finish(error["status"], error["exit_code"], reason=error["reason"])
-    elif record.data.get("result") is None:
-        record.finish("aborted", 1, reason="ended before its last section")
-    else:
-        record.finish("succeeded", 0)
-    enter(folder)
 
 
 class Run:
@@ -148,7 +39,9 @@ class Run:
         self.context = Context(target, folder)
         self.approval = gate.Approval()
         self.lock: TargetLock | None = None
-        self.attended = _person()
+        self.attended = person()
+        self.complete = False
+        self.closed = False
 
     def __repr__(self) -> str:
         return f"run {self.folder.name}"
@@ -168,7 +61,7 @@ class Run:
             lock = TargetLock(self.target, self.folder.name, f"runbook {self.runbook}")
             lock.acquire()
             self.lock = lock
-            self.journal.write("locked", lock=lock.name)
+            self.journal.write("locked", lock=lock.name, taken_over=lock.taken_over)
         where = f"{self.target.description or self.target.name}\nrecord: {self.folder}"
         show(callout("note", f"{self.runbook} on {self.target.name}", where))
         if resumed := os.environ.get("DRILLBOOK_RESUME"):
@@ -200,16 +93,17 @@ class Run:
 
     def close(self) -> None:
         """End the run: lock given back, and the record finished when no runner does that."""
-        if self not in _open:
+        if self.closed:
             return
-        _open.remove(self)
+        self.closed = True
         atexit.unregister(self.close)
         self.release()
         if "DRILLBOOK_RUN_DIR" not in os.environ:
-            _finish(self.record, self.folder)
+            finish(self.record, self.folder, self.complete)
 
     def result(self, **told: Any) -> None:
-        """Put the runbook's own result into the record."""
+        """Put the runbook's own result into the record: it has come to its end."""
+        self.complete = True
         self.record.update(result=told, error=None)
 
     def keep(self, name: str, value: Any) -> None:
