@@ -97,9 +97,8 @@ def restore_beside(step: Step, context: Context) -> Mapping[str, Any]:
 
 def _needed(connection: psycopg.Connection, name: str, mark: str, context: Context, step: Step) -> bool:
     """Whether *name* is to be restored; a half one of ours is removed first."""
-    switched = not exists(connection, name) and _is_switched(context, step)
-    if switched or not exists(connection, name):
-        return not switched
+    if not exists(connection, name):
+        return not is_switched(connection, step, context)
     query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = {}"
     if one(connection, sql.SQL(query).format(sql.Literal(name))) != mark:
         return False
@@ -109,10 +108,14 @@ def _needed(connection: psycopg.Connection, name: str, mark: str, context: Conte
     return True
 
 
-def _is_switched(context: Context, step: Step) -> bool:
-    """Whether a run that was cut had switched this very database in already; told by its journal's oid."""
-    known = context.state.get("switched", {})
-    return str(step.args["key"]) in known if isinstance(known, dict) else False
+def is_switched(connection: psycopg.Connection, step: Step, context: Context) -> bool:
+    """Whether this plan's switch has been made already, by a run that was cut.
+
+    The plan chose a free name to keep the old database under: when that name is
+    taken now, or when there was no old database and there is one now, it has.
+    """
+    live, aside = context.target.databases[str(step.args["key"])].dbname, str(step.args["aside"])
+    return exists(connection, live) and (not aside or exists(connection, aside))
 
 
 @verb("restore.check")
@@ -123,6 +126,9 @@ def check_beside(step: Step, context: Context) -> Mapping[str, Any]:
         CheckFailed: it is not what was backed up; the live database is untouched.
     """
     key, name = str(step.args["key"]), str(step.args["beside"])
+    with writer(context.target, key) as connection:
+        if not exists(connection, name) and is_switched(connection, step, context):
+            return {"switched": "before this; compared live at the end"}
     found = _compared(context, key, name)
     with writer(context.target, key) as connection:
         context.state.setdefault("checked", {})[key] = (oid(connection, name), found)

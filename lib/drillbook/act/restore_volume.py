@@ -26,26 +26,35 @@ LOAD_SECONDS = 60
 def keep(step: Step, context: Context) -> Mapping[str, Any]:
     """Stop exactly the containers that mount the volume, and copy its content into a new volume, proven equal.
 
+    What a run that was cut has already kept is never written over.
+
     Raises:
         RunbookError: the copy is not equal; the volume is as it was, its containers are started again.
     """
     volume, aside, image = _args(step)
-    _stop(step, context)
     client = engine.client(context.target)
-    marks = {KEPT: volume, f"{KEPT}.target": context.target.name, f"{KEPT}.run": context.folder.name}
-    if not _is_there(client, aside):
-        client.api.create_volume(aside, labels=marks)
-    label = context.folder.name
-    with window(client, image, volume, "ro", label) as old, window(client, image, aside, "rw", label) as new:
-        client.api.put_archive(new, PLACE, archive(client, old))
+    _stop(step, context)
+    before = _is_there(client, aside)
+    if before and _tree(context, image, volume).digest == chosen(context).whole().volumes[volume].tree:
+        return {"volume": volume, "kept": aside, "filled": "before this"}
+    if not before:
+        _copy(context, image, volume, aside)
     was, copied = _tree(context, image, volume), _tree(context, image, aside)
     if was != copied:
         _start(step, context)
         raise RunbookError(
-            f"the copy of volume {volume} in {aside} is not equal to it",
-            "the volume is as it was and its containers run; see the engine's disk, then plan again",
+            f"volume {aside}, the copy of {volume}, is not equal to it",
+            f"{aside} stays as it is; plan again, and the new plan keeps what is there now under another name",
         )
     return {"volume": volume, "kept": aside, "members": was.members, "bytes": was.bytes, "tree": was.digest}
+
+
+def _copy(context: Context, image: str, volume: str, aside: str) -> None:
+    client, label = engine.client(context.target), context.folder.name
+    marks = {KEPT: volume, f"{KEPT}.target": context.target.name, f"{KEPT}.run": label}
+    client.api.create_volume(aside, labels=marks)
+    with window(client, image, volume, "ro", label) as old, window(client, image, aside, "rw", label) as new:
+        client.api.put_archive(new, PLACE, archive(client, old))
 
 
 @verb("restore.volume_fill")

@@ -106,24 +106,31 @@ def _database(key: str, manifest: Manifest, facts: DataFacts, short: str, jobs: 
     entry, name = manifest.databases[key], beside(key, facts, short)
     client = int(entry.client_version.split(".")[0]) if entry.client_version.split(".")[0].isdigit() else 0
     major = max(facts.servers[facts.databases[key].server].major, client)
-    args = {"key": key, "beside": name, "jobs": jobs, "major": major}
+    args = {**_switched(key, facts, short), "jobs": jobs, "major": major}
     return Step(f"restore-{key}", "restore.database", name, args=args, timeout_seconds=6 * HOURS)
 
 
 def _check(key: str, facts: DataFacts, short: str) -> Step:
     name = beside(key, facts, short)
-    return Step(f"check-{key}", "restore.check", name, args={"key": key, "beside": name}, timeout_seconds=HOURS)
+    args = _switched(key, facts, short)
+    return Step(f"check-{key}", "restore.check", name, args=args, timeout_seconds=HOURS)
+
+
+def _switched(key: str, facts: DataFacts, short: str) -> dict[str, str]:
+    """The names that tell, when a cut run is resumed, whether its switch had been made."""
+    place = facts.databases[key]
+    aside = free_name(place.dbname, f"_before_{short}", facts.servers[place.server].names) if place.exists else ""
+    return {"key": key, "beside": beside(key, facts, short), "aside": aside}
 
 
 def _switch(key: str, facts: DataFacts, short: str) -> Step:
-    place = facts.databases[key]
-    name = beside(key, facts, short)
-    aside = free_name(place.dbname, f"_before_{short}", facts.servers[place.server].names)
-    old = (f'ALTER DATABASE "{place.dbname}" RENAME TO "{aside}"; ') if place.exists else ""
+    place, args = facts.databases[key], _switched(key, facts, short)
+    name, aside = args["beside"], args["aside"]
+    old = f'ALTER DATABASE "{place.dbname}" RENAME TO "{aside}"; ' if place.exists else ""
     return Step(
         f"switch-{key}", "restore.switch", place.dbname,
         sql=f'BEGIN; {old}ALTER DATABASE "{name}" RENAME TO "{place.dbname}"; COMMIT',
-        args={"key": key, "beside": name, "aside": aside},
+        args=args,
         destroys=(f"database {place.dbname} (renamed to {aside}, its connections ended)",) if place.exists else (),
         recovers=f"swap the names back: {aside} holds everything as it was" if place.exists else "",
         timeout_seconds=120,

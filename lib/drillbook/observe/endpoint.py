@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from drillbook.observe.facts import ResponseFact
 from drillbook.target import Endpoint, Target
+
+if TYPE_CHECKING:
+    import httpx
 
 BODY_LIMIT = 2000
 
@@ -16,15 +20,21 @@ def responses(target: Target) -> tuple[ResponseFact, ...]:
     return tuple(ask(key, endpoint, endpoint.url) for key, endpoint in target.endpoints.items())
 
 
+@lru_cache(maxsize=1)
+def _client() -> httpx.Client:
+    """One client for all: making one costs more than an answer. No proxy of the environment, no kept connection."""
+    import httpx
+
+    return httpx.Client(trust_env=False, headers={"Cache-Control": "no-cache", "Connection": "close"})
+
+
 def ask(key: str, endpoint: Endpoint, url: str, via: str = "proxy") -> ResponseFact:
     """What *url* answers to one GET within the endpoint's timeout."""
     import httpx
 
     started = time.monotonic()
     try:
-        answer = httpx.get(
-            url, timeout=endpoint.timeout_seconds, trust_env=False, headers={"Cache-Control": "no-cache"}
-        )
+        answer = _client().get(url, timeout=endpoint.timeout_seconds)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         seconds = time.monotonic() - started
         why = f"{type(error).__name__}: {error}"

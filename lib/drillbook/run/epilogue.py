@@ -1,0 +1,71 @@
+"""The end of a play: one table on the screen, and one page beside the executed copies."""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+
+from drillbook import home
+from drillbook.act.journal import now
+from drillbook.run.play import Play
+from drillbook.show import page
+from drillbook.show.view import View, callout, table
+
+Held = dict[str, tuple[str, str]]
+"""name → rows or keys, and digest."""
+
+NOTHING = ("–", "–")
+
+
+def end(stage: Play, before: Held, after: Held) -> int:
+    """Tell the play, write `demo.html` and `demo.json` beside its runs; 0 when nothing was lost, else 1."""
+    rows = [_row(name, before.get(name, NOTHING), after.get(name, NOTHING)) for name in sorted({*before, *after})]
+    lost = [row for row in rows if row["verdict"] != "pass"]
+    total = sum(scene.seconds for scene in stage.scenes)
+    kind = "fail" if lost else "pass"
+    equal = f"nothing lost: {len(rows)} tables and volumes equal the baseline"
+    words = f"{len(lost)} tables or volumes differ" if lost else equal
+    scenes = _scenes(stage)
+    verdict = callout(kind, words, f"{total:.0f} s in all, {now()}")
+    views = [verdict, table("What happened", scenes), table("Rows and digests, before and after", rows)]
+    folder = home.outputs() / stage.target.name
+    file = page.write(folder / "demo.html", "drillbook: the incident, played and resolved", [*views, _copies(stage)])
+    told = {"verdict": kind, "seconds": round(total, 1), "scenes": scenes, "content": rows}
+    (folder / "demo.json").write_text(json.dumps(told, indent=1, default=str))
+    copies = f"executed copies: {folder}/<run>/notebook.ipynb\nthe whole as a page: {file}"
+    stage.told("\n" + "\n\n".join(view.text for view in reversed(views)) + f"\n\n{copies}")
+    return 1 if lost else 0
+
+
+def _scenes(stage: Play) -> list[dict[str, object]]:
+    return [
+        {"#": number, "step": s.title, "outcome": s.outcome, "seconds": f"{s.seconds:.1f}",
+         "requests": s.asked, "failed": s.failed, "executed copy": _run(s.copy)}
+        for number, s in enumerate(stage.scenes, 1)
+    ]  # fmt: skip
+
+
+def _row(name: str, before: tuple[str, str], after: tuple[str, str]) -> dict[str, object]:
+    return {
+        "what": name,
+        "rows before": before[0],
+        "rows after": after[0],
+        "digest before": before[1],
+        "digest after": after[1],
+        "verdict": "pass" if before == after else "fail",
+    }
+
+
+def _run(copy: Path | None) -> str:
+    return copy.parent.name if copy else ""
+
+
+def _copies(stage: Play) -> View:
+    """Every executed copy as an HTML page beside itself, linked."""
+    links = []
+    for scene in stage.scenes:
+        if scene.copy and scene.copy.is_file():
+            made = page.notebook_html(scene.copy)
+            links.append(f'<li><a href="{made.parent.name}/{made.name}">{html.escape(scene.title)}</a></li>')
+    return View(f"<h2>Executed copies</h2><ul>{''.join(links)}</ul>", "")
