@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from drillbook.act.cluster import Cluster
 from drillbook.act.owner import ourselves
 from drillbook.decide.backup import plan_backup
 from drillbook.decide.plan import Plan, Step
+from drillbook.decide.restore import plan_restore
 from drillbook.errors import CheckFailed, DatabaseDown, RunbookError, StepFailed, VaultError
 from drillbook.observe import binaries
 from drillbook.observe.data import data_facts
@@ -106,6 +108,36 @@ def test_a_second_restore_chooses_another_name_to_keep_aside(
     put_back(target, taken)
     names = data_facts(target).servers["main"].names
     assert {f"{database}_before_{taken.short}", f"{database}_before_{taken.short}_2"} <= set(names)
+
+
+def test_a_restore_that_was_cut_is_resumed_from_what_is_there(
+    db: psycopg.Connection, target: Target, postgres_server: Cluster, database: str
+) -> None:
+    """The same plan again, after its switch: nothing is restored twice, nothing that was kept is touched."""
+    before, taken = digests(target), take_backup(target)
+    db.execute("DELETE FROM jobs")
+    plan = plan_restore(target.name, taken, data_facts(target))
+    carry_out(target, plan)
+    names = data_facts(target).servers["main"].names
+    done = carry_out(target, plan)
+    assert done[-1]["evidence"]["verdict"] == "pass"
+    assert data_facts(target).servers["main"].names == names
+    assert digests(target) == before
+
+
+def test_what_a_cut_restore_left_half_done_is_replaced(
+    db: psycopg.Connection, target: Target, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours carries a mark; a database of the same name without it is not touched."""
+    from drillbook.act import settings
+
+    taken = take_backup(target)
+    with monkeypatch.context() as patch, pytest.raises(StepFailed):
+        patch.setattr(settings, "apply", None)
+        put_back(target, taken)
+    db.execute("DELETE FROM jobs")
+    assert put_back(target, taken)["verdict"] == "pass"
+    assert digests(target)["public.jobs"][0] == 200
 
 
 def test_missing_roles_are_made_and_grants_return(db: psycopg.Connection, target: Target) -> None:
@@ -314,15 +346,19 @@ def test_a_drill_cleans_up_even_when_it_breaks(
     from drillbook.act import drill
 
     taken = take_backup(target)
-    before = set(Path("/tmp").glob("drillbook-s-*"))
+    places: list[Path] = []
 
     def broken(*_given: object) -> None:
+        places.extend(Path(tempfile.gettempdir()).glob("drillbook-s-*"))
         raise ValueError("broken")
 
     monkeypatch.setattr(drill, "compare", broken)
+    short = tempfile.mkdtemp(prefix="t-")  # a socket's path must be short
+    monkeypatch.setattr(tempfile, "tempdir", short)
     with pytest.raises(StepFailed):
         take_drill(target, taken)
-    assert set(Path("/tmp").glob("drillbook-s-*")) == before
+    assert len(places) == 1
+    assert not places[0].exists()
 
 
 def test_a_database_that_is_down_cannot_be_backed_up(target: Target, tmp_path: Path) -> None:
