@@ -58,13 +58,13 @@ def _play_embedded() -> int:
     return end(stage, before, held(stage.target))
 
 
-def _reset(stage: Play, **scope: str) -> str:
+def _reset(stage: Play, scope: str = "auto") -> str:
     """The reset, refused until it is safe and approved; the name of the backup that it rests on."""
-    stage.runbook("reset, tried at once: refused without a proven backup", "reset", expect=3, **scope)
+    stage.runbook("reset, tried at once: refused without a proven backup", "reset", expect=3, scope=scope)
     kept: str = stage.runbook("backup: everything that holds data", "backup")["result"]["backup"]
     stage.runbook("drill: is the backup restorable?", "drill")
-    planned = stage.runbook("reset, planned: refused without an approval", "reset", expect=3, **scope)
-    stage.runbook("reset, approved by fingerprint", "reset", approval=_fingerprint(planned), **scope)
+    planned = stage.runbook("reset, planned: refused without an approval", "reset", expect=3, scope=scope)
+    stage.runbook("reset, approved by fingerprint", "reset", approval=_fingerprint(planned), scope=scope)
     return kept
 
 
@@ -82,7 +82,7 @@ def _fingerprint(planned: dict[str, Any]) -> str:
 
 
 def _clear_the_vault(stage: Play) -> None:
-    """The report's backup folder was empty: set earlier demos' backups aside, so that this one starts like that night."""
+    """Set earlier demos' backups aside: on that night the backup folder was empty."""
     vault = stage.target.vault
     if vault.exists() and any(vault.iterdir()):
         aside = vault.with_name(f".{vault.name}-before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
