@@ -125,7 +125,9 @@ def test_an_engine_that_does_not_answer_stops_every_writer(healthy: Site, tmp_pa
     ends(run("reset", str(file)), 1, "does not answer")
     seen = run("diagnose", str(file))
     assert (seen.code, seen.record["result"]["verdict"]) == (0, "unknown") or seen.record["result"]["causes"]
-    assert any(e["verdict"] == "unknown" and e["id"] == "observed:containers" for e in seen.record["result"]["evidence"])
+    assert any(
+        e["verdict"] == "unknown" and e["id"] == "observed:containers" for e in seen.record["result"]["evidence"]
+    )
 
 
 def test_a_database_that_is_down_is_not_backed_up(own: Path, healthy: Site) -> None:
@@ -184,7 +186,9 @@ def test_only_the_plan_that_was_approved_is_carried_out(proven: Path, healthy: S
     """Without an approval, with a wrong one, with an outdated one and with a used one a reset is exit 3."""
 
     def ids() -> set[str]:
-        return {f.id for f in engine.containers.list(filters={"label": f"com.docker.compose.project={healthy.project}"})}
+        return {
+            f.id for f in engine.containers.list(filters={"label": f"com.docker.compose.project={healthy.project}"})
+        }
 
     before = ids()
     planned = run("reset", str(proven), "-p", "scope=containers")

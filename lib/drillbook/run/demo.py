@@ -16,27 +16,28 @@ REBUILDS = 3
 
 def play(engine: str) -> int:
     """Play the incident on *engine* (`docker` or `embedded`); 0 when nothing was lost, 1 when something was."""
-    return _play_docker() if engine == "docker" else _play_embedded()
+    return play_docker(load_target("connect")) if engine == "docker" else _play_embedded()
 
 
-def _play_docker() -> int:
+def play_docker(target: Target, port: int = 8080) -> int:
+    """The whole incident on the sandbox that *target* describes; 0 when nothing was lost."""
     from drillbook.act import breakage, sandbox
 
-    stage = Play(load_target("connect"))
+    stage, project = Play(target), target.name
     _clear_the_vault(stage)
-    stage.scene("sandbox up: the healthy site", lambda _: _said(sandbox.up()))
+    stage.scene("sandbox up: the healthy site", lambda _: _said(sandbox.up(project, port)))
     before = held(stage.target)
     stage.scene(
         "the incident: corrected sources deployed beside an old .next",
-        lambda _: _said(breakage.break_stack("stale-artifact", "connect")),
+        lambda _: _said(breakage.break_stack("stale-artifact", project)),
     )
     for number in range(1, REBUILDS + 1):
-        stage.scene(f"rebuild {number} with --no-cache, as on that night", lambda _: _said(breakage.rebuild("connect")))
+        stage.scene(f"rebuild {number} with --no-cache, as on that night", lambda _: _said(breakage.rebuild(project)))
     stage.runbook("diagnose: why does no rebuild help?", "diagnose")
     kept = _reset(stage)
     stage.scene(
         "the second blow: what `down -v` deletes is gone",
-        lambda _: _said(breakage.break_stack("lost-schema", "connect")),
+        lambda _: _said(breakage.break_stack("lost-schema", project)),
     )
     _recover(stage, kept)
     return end(stage, before, held(stage.target))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from drillbook import home
 from drillbook.errors import RunbookError
 from drillbook.observe.probe import Probe
 from drillbook.run.record import Record
@@ -36,6 +37,11 @@ class Play:
     runs: list[str] = field(default_factory=list)
     told: Callable[[str], None] = print
 
+    @property
+    def named(self) -> str:
+        """What a shell would call the target: its name, or the file that describes it."""
+        return self.target.name if self.target.file.parent == home.targets() else str(self.target.file)
+
     def scene(self, title: str, act: Callable[[Scene], str]) -> Scene:
         """Play one scene while the endpoints are asked, and say how it ended."""
         scene = Scene(title)
@@ -59,7 +65,7 @@ class Play:
         kept: dict[str, Record] = {}
 
         def act(scene: Scene) -> str:
-            kept["record"] = record = run_runbook(name, self.target.name, given=given, quiet=True)
+            kept["record"] = record = run_runbook(name, self.named, given=given, quiet=True)
             scene.copy = record.folder / "notebook.ipynb"
             self.runs.append(record.run)
             return _outcome(record)

@@ -33,8 +33,7 @@ def install(remember: Callable[[BaseException], None]) -> None:
         remember(error)
         lines = traceback.format_exception(type(error), error, trace)
         if isinstance(error, RunbookError):
-            _fold(error, "".join(lines))
-            lines = [str(error)]
+            lines = [_fold(error, "".join(lines))]
             shell._showtraceback(type(error), str(error), lines)
         else:
             shell._showtraceback(kind, error, lines)
@@ -58,6 +57,8 @@ def _foreseen(error: BaseException) -> BaseException:
     return error
 
 
-def _fold(error: RunbookError, trace: str) -> None:
+def _fold(error: RunbookError, trace: str) -> str:
+    """Show *error* as a box; what is left to say where a traceback would stand."""
     kind, word = ("warn", "refused") if error.status == "refused" else ("fail", "stopped")
     show(callout(kind, f"{word}: {error.fact}", f"HINT: {error.hint}", trace))
+    return f"{word}, as told above"

@@ -40,7 +40,7 @@ def ask(plan: Plan) -> Approval:
     def pressed(_: object) -> None:
         given.fingerprint = plan.fingerprint
         button.disabled = field.disabled = True
-        said.value = f"<b>Approved {plan.fingerprint}.</b> Run the next cell to act."
+        said.value = f"<b>Approved {plan.fingerprint}.</b> Now click into the next cell and run it."
 
     field.observe(typed, names="value")
     button.on_click(pressed)

@@ -138,13 +138,19 @@ def plan(what: Plan) -> View:
     notes = "\n".join(what.notes)
     destroyed = "\n".join(f"• {name}" for name in what.destroys) or "• nothing"
     title = f"Plan {what.fingerprint}: {len(what.steps)} steps on {what.target}"
-    return table(title, rows, mono=("command",)) + callout("warn", "Destroys or moves", f"{destroyed}\n{notes}")
+    return table(title, rows, mono=("command",), below="command") + callout(
+        "warn", "Destroys or moves", f"{destroyed}\n{notes}"
+    )
 
 
 def _command(argv: Sequence[str], sql: str, args: Mapping[str, Any]) -> str:
     if argv:
         return shlex.join(argv)
-    return sql or ", ".join(f"{key}={_short(value)}" for key, value in args.items())
+    return sql or ", ".join(f"{key}={_whole(value)}" for key, value in args.items())
+
+
+def _whole(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _short(value: Any) -> str:

@@ -11,6 +11,7 @@ SIGNS = {"pass": "✓", "fail": "✗", "unknown": "?"}
 FONT = "font-family:system-ui,sans-serif;font-size:13px;line-height:1.45"
 MONO = "font-family:ui-monospace,Menlo,monospace;font-size:12px"
 VERDICT_COLUMNS = ("verdict", "status")
+RULED = ' style="background:none;border-top:1px solid #d0d7de"'
 SHORT = 32
 """A cell up to this many characters is not broken into lines."""
 
@@ -50,13 +51,21 @@ def chip(verdict: str) -> str:
     return f'<b style="color:{colour};white-space:nowrap">{sign} {html.escape(verdict)}</b>'
 
 
-def table(title: str, rows: Sequence[Mapping[str, object]], mono: Sequence[str] = ()) -> View:
-    """*rows* under *title*; columns are the first row's keys, `verdict` is coloured, those in *mono* are code."""
+def table(title: str, rows: Sequence[Mapping[str, object]], mono: Sequence[str] = (), below: str = "") -> View:
+    """*rows* under *title*; columns are the first row's keys, `verdict` is coloured, those in *mono* are code.
+
+    The column *below* holds long text: it gets a line of its own under its row.
+    """
     if not rows:
         return View(f'<p style="{FONT}"><b>{html.escape(title)}</b>: none</p>', f"{title}: none")
     columns = list(rows[0])
-    head = "".join(f'<th style="text-align:left;padding:4px 12px 4px 0">{html.escape(c)}</th>' for c in columns)
-    body = "".join(f"<tr>{''.join(_cell(c, row.get(c, ''), mono) for c in columns)}</tr>" for row in rows)
+    across = [column for column in columns if column != below]
+    head = "".join(f'<th style="text-align:left;padding:4px 12px 4px 0">{html.escape(c)}</th>' for c in across)
+    body = "".join(
+        f"<tr{RULED if below else ''}>{''.join(_cell(c, row.get(c, ''), mono) for c in across)}</tr>"
+        + (_beneath(row.get(below, ""), len(across)) if below else "")
+        for row in rows
+    )
     page = (
         f'<div style="{FONT};overflow-x:auto"><div style="font-weight:600;margin:8px 0 2px">{html.escape(title)}</div>'
         f'<table style="border-collapse:collapse;text-align:left;{FONT}">'
@@ -76,6 +85,11 @@ def _cell(column: str, value: object, mono: Sequence[str]) -> str:
     wrap = "pre-wrap;overflow-wrap:anywhere" if column in mono or len(text) > SHORT else "nowrap"
     style = f"padding:3px 12px 3px 0;vertical-align:top;text-align:left;white-space:{wrap}"
     return f'<td style="{style}">{inner}</td>'
+
+
+def _beneath(value: object, width: int) -> str:
+    style = f"{MONO};padding:0 12px 5px 0;text-align:left;white-space:pre-wrap;overflow-wrap:anywhere"
+    return f'<tr style="background:none"><td colspan="{width}" style="{style}">{html.escape(str(value))}</td></tr>'
 
 
 def _text(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
