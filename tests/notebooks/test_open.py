@@ -52,7 +52,7 @@ def test_the_copy_is_served_with_its_parameters_to_who_has_the_token(house: Path
         process = subprocess.Popen(argv, stdout=out, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         url = _url(house / "out")
-        base, token = url.split("/lab/")[0], url.rpartition("token=")[2]
+        base, token = url.split("/doc/")[0], url.rpartition("token=")[2]
         _wait_for(f"{base}/api?token={token}")
         (folder,) = (house / "outputs/plain").iterdir()
         path = f"{base}/api/contents/plain/{folder.name}/notebook.ipynb"

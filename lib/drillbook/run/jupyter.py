@@ -51,7 +51,7 @@ def argv(port: int, page: str, workspaces: str, *, browser: bool) -> list[str]:
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={home.outputs()}",
         f"--ServerApp.kernel_spec_manager_class={__name__}.{ThisPython.__name__}",
-        f"--LabApp.default_url=/lab/tree/{page}",
+        f"--LabApp.default_url=/doc/tree/{page}",
         f"--LabApp.workspaces_dir={workspaces}",
         *(() if browser else ("--no-browser",)),
         *(("--allow-root",) if os.geteuid() == 0 else ()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +14,8 @@ from drillbook.act.holder import me
 from drillbook.run import executed, jupyter, ledger, runbooks
 from drillbook.run.order import Asked, Order, check
 from drillbook.run.record import Record, new_run_folder, settle
+
+RELATED = re.compile(r"\[[^]]+\]\(\d\d-([a-z]+)\.ipynb\)")
 
 
 def open_runbook(runbook: str, target: str, given: dict[str, str], *, browser: bool) -> int:
@@ -31,7 +34,7 @@ def open_runbook(runbook: str, target: str, given: dict[str, str], *, browser: b
     print(f"working copy: {record.folder / executed.NOTEBOOK}", flush=True)
 
     def ready(port: int) -> None:
-        print(f"open http://127.0.0.1:{port}/lab/tree/{page}?token={token}")
+        print(f"open http://127.0.0.1:{port}/doc/tree/{page}?token={token}")
         print("Ctrl-C here ends it; what was run stays in the working copy", flush=True)
 
     try:
@@ -57,9 +60,18 @@ def working_copy(order: Order) -> Record:
     cells = notebook["cells"]
     tagged = [n for n, cell in enumerate(cells) if "parameters" in cell.get("metadata", {}).get("tags", [])]
     cells.insert(tagged[0] + 1 if tagged else 0, injected)
+    for cell in cells:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = _reachable("".join(cell["source"]), order)
     notebook.setdefault("metadata", {})["drillbook"] = {"run": folder.name}
     durable.replace(folder / executed.NOTEBOOK, json.dumps(notebook, indent=1, ensure_ascii=False).encode() + b"\n")
     return Record.create(folder, order.runbook.name, order.target.name, parameters=order.parameters, mode="lab")
+
+
+def _reachable(text: str, order: Order) -> str:
+    """*text* with the command that opens a runbook in place of a link that leads nowhere from the copy."""
+    target = order.parameters.get("target", order.target.name)
+    return RELATED.sub(lambda link: f"`drillbook open {link[1]} --target {target}`", text)
 
 
 def _injected(order: Order) -> dict[str, Any]:
