@@ -41,6 +41,6 @@ def test_the_incident_is_played_and_resolved(sandbox: Site, foreign_project: Any
     failing = "/api/matches/generate answers 500: TypeError: Cannot read properties of undefined (reading 'findUnique')"
     assert outcomes[1:5] == [failing] * 4, "the break and three rebuilds"
     assert [o for o in outcomes if o.startswith("refused")] == [o for o in outcomes if o.endswith("(exit 3)")]
-    assert len(list(outputs.glob("*/notebook.html"))) == len(list(outputs.glob("*/run.json"))) == 12
+    assert len(list(outputs.glob("*/notebook.html"))) == len(list(outputs.glob("*/run.json"))) == 11
     assert "Traceback" not in (outputs / "demo.html").read_text()
     assert verify() == [], "the ledger's chain and every executed copy"
