@@ -97,6 +97,7 @@ def test_an_approval_dies_when_the_facts_change(broken: Site, opens: Opens) -> N
     notebook.step_through("run.act")
     notebook.shot("reset-2-outdated")
     refused(notebook, notebook.cell("run.act"), "is not for this plan")
+    expect(notebook.output_of(notebook.cell("run.act"))).to_contain_text("run the cells again from Observe")
     assert containers(broken) == before
 
 
@@ -117,7 +118,7 @@ def test_the_right_digits_and_a_click_let_the_next_cell_act(broken: Site, opens:
     assert containers(broken) == before
 
     notebook.step_through("run.act")
-    notebook.step_through("run.verify")
+    expect(notebook.step_through("run.verify")).to_contain_text("requests failed")
     notebook.shot("reset-5-verified")
     assert "Traceback" not in notebook.text
     assert httpx.get(matches, timeout=10).status_code == 200

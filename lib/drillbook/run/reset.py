@@ -17,6 +17,7 @@ from drillbook.observe.probe import Probe
 from drillbook.observe.snapshot import observe
 from drillbook.run.session import Run
 from drillbook.show import tables
+from drillbook.show.view import View, callout
 
 VERBS = (stack, switch)
 """The modules whose actions this run's plans name."""
@@ -94,12 +95,19 @@ class ResetRun(Run):
             "fail" if left else "pass" if all(e.verdict != "fail" for e in _promised(checks, self.scope)) else "fail"
         )
         self.result(plan=self.acted.as_json(), verdict=verdict, steps=self.done, **self._meanwhile())
-        self.note("verify", tables.levels(found) + tables.evidence("After the reset", checks), verdict=verdict)
+        view = tables.levels(found) + tables.evidence("After the reset", checks) + self._told_meanwhile()
+        self.note("verify", view, verdict=verdict)
         if verdict != "pass":
             names = ", ".join(c.id for c in left) or "endpoints or services still fail"
             raise CheckFailed(
                 f"the reset is done, but not all is well: {names}", "diagnose again; replaced images are kept"
             )
+
+    def _told_meanwhile(self) -> View:
+        probe = self.probe
+        said = f"{probe.failed} of {probe.asked} requests failed, {probe.down_seconds:.1f} s summed over the endpoints"
+        before = "; what failed before the reset counts until it was mended" if probe.failed else ""
+        return callout("note", "While the reset acted", said + before)
 
     def _meanwhile(self) -> dict[str, Any]:
         probe = self.probe

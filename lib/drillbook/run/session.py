@@ -150,10 +150,12 @@ class Run:
     def _not_approved(self, plan: Plan) -> NotApproved:
         given = self.approval.fingerprint
         what = f"approval {given} is not for this plan" if given else "the plan has not been approved"
-        where = f"--approve {plan.fingerprint}"
-        hint = "type the fingerprint above, press the button, then run this cell" if self.attended else (
-            f"read the plan; if it is right: drillbook run {self.runbook} --target {self.target.name} {where}"
-        )  # fmt: skip
+        hint = "type the fingerprint above, press the button, then run this cell"
+        if not self.attended:
+            command = f"drillbook run {self.runbook} --target {self.target.name} --approve {plan.fingerprint}"
+            hint = f"read the plan; if it is right: {command}"
+        elif given:
+            hint = "what the plan rests on has changed: run the cells again from Observe, read the new plan, approve it"
         return NotApproved(f"{what}; it is {plan.fingerprint}", hint, plan.as_json())
 
     def carry_out(self, plan: Plan) -> list[dict[str, Any]]:

@@ -40,6 +40,7 @@ def ask(plan: Plan) -> Approval:
     def pressed(_: object) -> None:
         given.fingerprint = plan.fingerprint
         button.disabled = field.disabled = True
+        button.description, button.button_style = "Approved", "success"
         said.value = f"<b>Approved {plan.fingerprint}.</b> Now click into the next cell and run it."
 
     field.observe(typed, names="value")

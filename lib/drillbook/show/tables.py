@@ -26,7 +26,7 @@ def snapshot(fact: Snapshot) -> View:
         for c in fact.containers
     ]  # fmt: skip
     answers: list[dict[str, object]] = [
-        {"endpoint": r.endpoint, "answers": r.status or "nothing", "must": r.expected_status,
+        {"endpoint": r.endpoint, "answers": _answer(r.status, r.expected_status), "must": r.expected_status,
          "says": (r.error or r.body)[:160], "ms": round(r.seconds * 1000)}
         for r in fact.responses
     ]  # fmt: skip
@@ -39,6 +39,10 @@ def snapshot(fact: Snapshot) -> View:
     parts = [("Containers", running), ("Endpoints", answers), ("Databases", databases)]
     views = [table(title, rows, mono=("image", "says")) for title, rows in parts if rows]
     return sum(views[1:], views[0]) if views else callout("unknown", "nothing could be observed")
+
+
+def _answer(status: int, expected: int) -> str:
+    return f"{'' if status == expected else SIGNS['fail'] + ' '}{status or 'nothing'}"
 
 
 def evidence(title: str, items: Iterable[Evidence]) -> View:
@@ -162,7 +166,7 @@ def outcomes(title: str, done: Sequence[Mapping[str, Any]]) -> View:
     """What each step did, its seconds and its evidence."""
     rows = [
         {"status": "pass", "step": o["step"], "on": o["subject"], "seconds": f"{o['seconds']:.1f}",
-         "evidence": ", ".join(f"{key}={_short(value)}" for key, value in o["evidence"].items())}
+         "evidence": ", ".join(f"{k}={_short(_whole(v))}" for k, v in o["evidence"].items() if v != "")}
         for o in done
     ]  # fmt: skip
     return table(title, rows, mono=("evidence",))
