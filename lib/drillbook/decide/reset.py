@@ -92,7 +92,7 @@ def _basis(snapshot: Snapshot, scope: str, backup: BackupFact) -> dict[str, Any]
         "volumes": [v.name for v in snapshot.volumes],
         "sources": {name: source_digest(source.tracked) for name, source in snapshot.sources.items()},
         "artifacts": {name: source_digest(source.artifacts) for name, source in snapshot.sources.items()},
-        "databases": {d.key: [d.dbname, len(d.rows)] for d in snapshot.databases},
+        "databases": {d.key: [d.dbname, d.oid, len(d.rows)] for d in snapshot.databases},
     }
 
 

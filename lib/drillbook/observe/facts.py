@@ -106,7 +106,10 @@ class ResponseFact:
 
 @dataclass(frozen=True)
 class DatabaseFact:
-    """A database as it is now: its tables with rows, or why it cannot be asked."""
+    """A database as it is now: its tables with rows, or why it cannot be asked.
+
+    `oid` tells it from another of the same name, put in its place.
+    """
 
     key: str
     dbname: str
@@ -115,6 +118,7 @@ class DatabaseFact:
     server_version: str = ""
     rows: Mapping[str, int] = field(default_factory=dict)
     system_identifier: str = ""
+    oid: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from drillbook.errors import BadTarget, RunbookError
 from drillbook.observe import compose, database, endpoint, engine, files
 from drillbook.observe.facts import BackupFact, DatabaseFact, DiskFact, FilesFact, ResponseFact, Snapshot, SourceFact
-from drillbook.observe.server import server_version
+from drillbook.observe.server import one, server_version
 from drillbook.observe.source import source_tree
 from drillbook.target import Target
 from drillbook.vault.catalog import Vault
@@ -123,9 +123,10 @@ def _database(target: Target, key: str) -> DatabaseFact:
         with database.connect(target, key) as connection:
             rows = database.row_counts(connection)
             version = server_version(connection)
+            oid = one(connection, "SELECT oid FROM pg_database WHERE datname = current_database()")
     except RunbookError as error:
         return DatabaseFact(key, dbname, reachable=False, error=error.fact)
-    return DatabaseFact(key, dbname, reachable=True, server_version=version, rows=rows)
+    return DatabaseFact(key, dbname, reachable=True, server_version=version, rows=rows, oid=oid)
 
 
 def disk(folder: Path) -> DiskFact:

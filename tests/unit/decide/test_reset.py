@@ -131,6 +131,7 @@ def test_fingerprint_survives_a_second_look() -> None:
         {"containers": (builders.container(id="recreated"), builders.container("postgres"))},
         {"volumes": ()},
         {"databases": (builders.database(rows={"public.users": 10}),)},
+        {"databases": (builders.database(oid="16385"),)},  # restored since: the same content in another database
         {"sources": {"app1": builders.source(tracked={"server.js": "edited"})}},
         {"sources": {"app1": builders.source(artifacts={".next/bundle.js": "another"})}},
     ],
