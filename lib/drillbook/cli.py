@@ -131,27 +131,24 @@ def sandbox_up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where the site answers.")] = 8080,
     rows: Annotated[int, typer.Option(min=0, help="Further rows in the largest table.")] = 0,
 ) -> None:
-    """Make the practice stack, healthy, whatever an earlier one left."""
-    from drillbook.act import sandbox
-    from drillbook.run import listing
+    """Make the practice stack, healthy, whatever an earlier one left; without an engine its database alone."""
+    from drillbook.run import listing, sandbox
 
     listing.print_json(sandbox.up(project, port, rows))
 
 
 @sandbox.command("break")
 def sandbox_break(how: str, project: ProjectOption = "connect") -> None:
-    """Break the practice stack: stale-artifact, lost-schema."""
-    from drillbook.act import breakage
-    from drillbook.run import listing
+    """Break the practice stack: stale-artifact, lost-schema; without an engine: lost-schema."""
+    from drillbook.run import listing, sandbox
 
-    listing.print_json(breakage.break_stack(how, project))
+    listing.print_json(sandbox.break_(how, project))
 
 
 @sandbox.command("down")
 def sandbox_down(project: ProjectOption = "connect") -> None:
     """Remove the practice stack, and nothing else."""
-    from drillbook.act import sandbox
-    from drillbook.run import listing
+    from drillbook.run import listing, sandbox
 
     listing.print_json(sandbox.down(project))
 

@@ -40,9 +40,7 @@ def ensure_engine(say: Say = tell) -> str:
         EngineDown: `ENGINE=docker`, and none can be had.
         BadParameters: ENGINE is neither of the two.
     """
-    choice = os.environ.get("ENGINE", "")
-    if choice not in ("", "docker", "embedded"):
-        raise BadParameters(f"ENGINE is {choice!r}", "ENGINE is docker or embedded, or not set")
+    choice = _choice()
     if choice == "embedded":
         say(EMBEDDED_SHOWS)
         return "embedded"
@@ -55,6 +53,15 @@ def ensure_engine(say: Say = tell) -> str:
         say(f"{error}\n{EMBEDDED_SHOWS}")
         return "embedded"
     return "docker"
+
+
+def engine_in_use() -> str:
+    """`docker` or `embedded`, as ENGINE says, else by whether an engine answers. Changes nothing.
+
+    Raises:
+        BadParameters: ENGINE is neither of the two.
+    """
+    return _choice() or ("docker" if answers() else "embedded")
 
 
 def answers() -> str:
@@ -117,6 +124,13 @@ def apt(*argv: str, timeout: float = 600) -> None:
 def can_apt() -> bool:
     """Whether this is Debian or Ubuntu, and we are root."""
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def _choice() -> str:
+    choice = os.environ.get("ENGINE", "")
+    if choice not in ("", "docker", "embedded"):
+        raise BadParameters(f"ENGINE is {choice!r}", "ENGINE is docker or embedded, or not set")
+    return choice
 
 
 def _docker(say: Say) -> None:
