@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ COLOURS = {
     "refused": "yellow", "unproven": "yellow", "running": "cyan", "optional": "yellow",
     "failed": "red", "aborted": "red", "broken": "red", "missing": "red",
 }  # fmt: skip
+COUNTED = ("checks", "evidence", "failures", "steps")
 
 
 def print_json(value: Any) -> None:
@@ -73,7 +75,7 @@ def ending(record: Record) -> None:
     table.add_row("status", code)
     table.add_row("seconds", f"{record.seconds:.1f}" if record.seconds is not None else "")
     for key, value in (record.result or {}).items():
-        table.add_row(key, escape(_short(value)))
+        table.add_row(key, escape(_said(key, value)))
     table.add_row("copy", str(record.folder / (record.notebook or "")))
     _console().print(table)
 
@@ -129,10 +131,24 @@ def _colour(word: str, width: int = 0) -> str:
     return f"[{COLOURS.get(word, 'default')}]{word:<{width}}[/]"
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(_short(part) for part in value) if len(value) < 6 else f"{len(value)} items"
-    if isinstance(value, dict):
-        named = value.get("id") or value.get("fingerprint")
-        return str(named) if named else f"{len(value)} fields"
+def _said(key: str, value: Any) -> str:
+    """One entry of a result, in a line that a person understands; all of it is in `run.json`."""
+    match key, value:
+        case "next", dict():
+            return str(value.get("command") or value.get("why") or "nothing")
+        case "causes", list():
+            return ", ".join(str(cause["id"]) for cause in value) or "none"
+        case "plan", dict():
+            return str(value["fingerprint"])
+        case _, list() if key in COUNTED:
+            return _count(value)
+        case _, list():
+            return ", ".join(map(str, value)) or "none"
     return str(value)
+
+
+def _count(items: list[Any]) -> str:
+    """How many there are, and of which verdict."""
+    verdicts = Counter(item["verdict"] for item in items if isinstance(item, dict) and "verdict" in item)
+    told = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+    return f"{len(items)}{f' ({told})' if told else ''}"
