@@ -1,0 +1,134 @@
+"""What drillbook costs beside the bare tools: ratios from one run, A B A B, medians. A report, never a test.
+
+With a container engine it makes a sandbox of its own (project `bench`, port 18090), and takes it down at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from docker_part import Stack
+
+from drillbook.act import sandbox
+from drillbook.act.install import ensure_engine
+from drillbook.run.runner import run_runbook
+
+HOUSE = Path(__file__).resolve().parents[1]
+FIXTURES = HOUSE / "tests/notebooks/fixtures"
+PROJECT, PORT = "bench", 18090
+PLAIN = "name: plain\ndatabases: {main: {host: /nowhere, dbname: x, user: x}}\n"
+Action = Callable[[], object]
+
+
+def seconds(action: Action) -> float:
+    """How long *action* takes."""
+    began = time.monotonic()
+    action()
+    return time.monotonic() - began
+
+
+def alternate(times: int, ours: Action, bare: Action) -> tuple[float, float]:
+    """The medians of both, measured in turn, so that a busy machine is busy for both."""
+    pairs = [(seconds(ours), seconds(bare)) for _ in range(times)]
+    return median(a for a, _ in pairs), median(b for _, b in pairs)
+
+
+def line(what: str, ours: float, bare: float | None = None, command: str = "") -> None:
+    """One line of the table: our seconds, the bare ones, their ratio, and the bare command."""
+    beside = f"{'':>9} {'':>7}" if bare is None else f"{bare:>7.2f} s {ours / bare:>6.2f}x"
+    print(f"{what:<32} {ours:>7.2f} s {beside}  {command}", flush=True)
+
+
+def shell(*words: str) -> Action:
+    """A command whose output nobody reads."""
+    return lambda: subprocess.run(words, check=True, capture_output=True, timeout=600)
+
+
+def starting(times: int) -> None:
+    """The shell and the library, before they do anything."""
+    python = sys.executable
+    ours, bare = alternate(times, shell(python, "-c", "import drillbook"), shell(python, "-c", "pass"))
+    line("import drillbook", ours, bare, "python -c pass")
+    ours, bare = alternate(times, shell(python, "-m", "drillbook.cli", "--help"), shell(python, "-c", "import typer"))
+    line("drillbook --help", ours, bare, "python -c 'import typer'")
+
+
+def empty_runbook(times: int, folder: Path) -> None:
+    """A runbook without a single call: what the run itself costs, kernel included."""
+    shutil.copytree(FIXTURES, folder / "runbooks")
+    (folder / "parameters/targets").mkdir(parents=True)
+    (folder / "parameters/targets/plain.yaml").write_text(PLAIN)
+    with environment(DRILLBOOK_HOME=folder):
+        taken = median(seconds(lambda: run_runbook("empty", "plain", quiet=True)) for _ in range(times))
+    line("an empty runbook, run", taken, None, "over its library calls: there are none in it")
+
+
+def stack(times: int, rows: int, folder: Path) -> None:
+    """The sandbox grown by *rows*: observation, backup and drill, each beside the bare tool."""
+    print(f"making the sandbox {PROJECT} with {rows:,} rows more", file=sys.stderr)
+    try:
+        sandbox.up(PROJECT, PORT, rows)
+        parts = Stack(PROJECT, folder)
+        for what, ours, bare, command in parts.pairs():
+            line(what, *alternate(times, ours, bare), command)
+        peak(parts.diagnose)
+    finally:
+        if PROJECT in sandbox.all_sandboxes():
+            sandbox.down(PROJECT)
+
+
+def peak(argv: tuple[str, ...]) -> None:
+    """The most memory that a process of ours held."""
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"{' '.join(argv)} ended with {os.waitstatus_to_exitcode(status)}")
+    here = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"{'peak RSS, diagnose':<32} {used.ru_maxrss / 1024:>7.0f} MB  the largest process of {' '.join(argv[2:])}")
+    print(f"{'peak RSS, backup and drill':<32} {here / 1024:>7.0f} MB  this process, which called the library")
+
+
+@contextmanager
+def environment(**values: Path) -> Iterator[None]:
+    """Within, these variables are set."""
+    before = dict(os.environ)
+    os.environ.update({name: str(value) for name, value in values.items()})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=200_000, help="further rows in the sandbox's largest tables")
+    parser.add_argument("--times", type=int, default=3, help="how often each is measured")
+    given = parser.parse_args()
+    load = os.getloadavg()[0]
+    print(f"{platform.platform()}, {os.cpu_count()} processors, load {load:.1f}, medians of {given.times}\n")
+    print(f"{'what':<32} {'ours':>9} {'bare':>9} {'ratio':>7}  the bare command")
+    with tempfile.TemporaryDirectory(prefix="drillbook-bench-") as name, environment(DRILLBOOK_HOME=HOUSE):
+        folder = Path(name)
+        with environment(DRILLBOOK_OUTPUTS=folder / "outputs"):
+            starting(2 * given.times - 1)
+            empty_runbook(given.times, folder / "house")
+            if ensure_engine() == "docker":
+                stack(given.times, given.rows, folder)
+
+
+if __name__ == "__main__":
+    main()
