@@ -73,7 +73,7 @@ class Night:
 
     @property
     def target(self) -> Path:
-        return self.folder / "night.yaml"
+        return self.folder / "target.yaml"
 
     @property
     def outputs(self) -> Path:
@@ -184,6 +184,7 @@ def test_every_runbook_runs_under_papermill(night: Night, name: str) -> None:
     assert record["error"] is None
     assert record["result"]
     assert record["ended"]
+    assert (record["target"], record["notebook"]) == ("night", None), "the copy lies where papermill was told to put it"
 
 
 @pytest.mark.parametrize("name", REFUSED)

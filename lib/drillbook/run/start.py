@@ -11,11 +11,11 @@ from typing import Any
 
 from drillbook.act.holder import me
 from drillbook.act.journal import Journal
-from drillbook.errors import BadParameters, RunbookError
+from drillbook.errors import BadParameters, BadTarget, RunbookError
 from drillbook.run import stopped
 from drillbook.run.closing import finish
 from drillbook.run.parameters import check_injected
-from drillbook.run.record import Record, new_run_folder
+from drillbook.run.record import INVALID, Record, new_run_folder
 from drillbook.run.session import Run, person
 from drillbook.target import load_target
 
@@ -105,10 +105,20 @@ def _folder(runbook: str, target: str) -> Path:
         if record.status == "running":
             record.update(**asdict(me()))
             return Path.cwd()
-    folder = new_run_folder(Path(target).stem, runbook)
+    name = _name(target)
+    folder = new_run_folder(name or INVALID, runbook)
     mode = "lab" if person() else "papermill"
-    Record.create(folder, runbook=runbook, target=target, parameters={}, mode=mode)
+    # the notebook lies where the person, or papermill, was told to put it
+    Record.create(folder, runbook=runbook, target=name or target, parameters={}, mode=mode, notebook=None)
     return folder
+
+
+def _name(target: str) -> str:
+    """What the target calls itself; empty when there is none, which the run then tells."""
+    try:
+        return load_target(target).name
+    except BadTarget:
+        return ""
 
 
 def _cells() -> list[str]:
