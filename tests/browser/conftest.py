@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from person import HEIGHT, WIDTH, Lab, Notebook, opened
+from person import HEIGHT, HOUSE, WIDTH, Lab, Notebook, opened
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from drillbook.act import embedded, images, install, sandbox
@@ -17,9 +17,7 @@ from drillbook.act.site import Site
 from drillbook.run import lab as opening
 from drillbook.run import runbooks
 from drillbook.run.order import Asked, check
-from drillbook.run.supervise import python_path
 
-HOUSE = Path(__file__).resolve().parents[2]
 PROJECT, PORT = "browsertest", 8097
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
@@ -36,27 +34,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder of runs for the whole session: one JupyterLab is rooted in it."""
-    return tmp_path_factory.mktemp("browser") / "outputs"
-
-
-@pytest.fixture(scope="session")
-def desk(outputs: Path) -> Iterator[Path]:
-    """The environment in which this session's fixtures work."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DRILLBOOK_HOME", str(HOUSE))
-        patch.setenv("DRILLBOOK_OUTPUTS", str(outputs))
-        patch.setenv("PYTHONPATH", python_path())
-        patch.setenv("HOME", str(outputs.parent / "home"))
-        (outputs.parent / "home").mkdir()
-        outputs.mkdir()
-        yield outputs
+    outputs = tmp_path_factory.mktemp("browser") / "outputs"
+    outputs.mkdir()
+    return outputs
 
 
 @pytest.fixture(autouse=True)
 def house(desk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same place in each test, instead of the one that other tests get."""
+    """This folder in each test, instead of the one that other tests get."""
+    monkeypatch.setenv("DRILLBOOK_HOME", str(HOUSE))
+    monkeypatch.setenv("DRILLBOOK_OUTPUTS", str(desk))
     for name in ("DRILLBOOK_RUN_DIR", "DRILLBOOK_RESUME"):
         monkeypatch.delenv(name, raising=False)
     return desk
@@ -108,9 +97,9 @@ def target(desk: Path, has_engine: bool, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def lab(target: str) -> Iterator[Lab]:
+def lab(target: str, desk: Path) -> Iterator[Lab]:
     """One JupyterLab for the session."""
-    with opened("verify", target) as (_, server, _copy):
+    with opened("verify", target, desk) as (_, server, _copy):
         yield server
 
 

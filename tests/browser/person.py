@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -17,6 +18,8 @@ from urllib.parse import urlsplit
 import httpx
 from playwright.sync_api import Locator, Page, expect
 
+from drillbook.run.supervise import python_path
+
 HOUSE = Path(__file__).resolve().parents[2]
 OPEN_SECONDS = 120
 CELL_SECONDS = 180.0
@@ -26,14 +29,15 @@ WIDTH, HEIGHT = 1280, 800
 
 @dataclass(frozen=True)
 class Lab:
-    """A running JupyterLab, by its address."""
+    """A running JupyterLab; `address` is what `drillbook open` printed."""
 
     root: str
     token: str
+    address: str
 
     def page_of(self, copy: Path, outputs: Path) -> str:
         """The address at which the working copy *copy* is opened, with nothing beside it that was open before."""
-        return f"{self.root}/lab/workspaces/{copy.parent.name}/tree/{copy.relative_to(outputs)}?token={self.token}"
+        return f"{self.root}/doc/workspaces/{copy.parent.name}/tree/{copy.relative_to(outputs)}?token={self.token}"
 
     def end_kernels(self) -> None:
         """Shut every kernel down, as the menu does."""
@@ -42,11 +46,23 @@ class Lab:
                 client.delete(f"/api/sessions/{session['id']}")
 
 
+def _environment(outputs: Path) -> dict[str, str]:
+    """Jupyter is not configured, and there is a kernelspec of the right name that starts nothing."""
+    places = {f"JUPYTER_{kind.upper()}_DIR": str(outputs.with_name(kind)) for kind in ("config", "data")}
+    stray = outputs.with_name("data") / "kernels" / "python3"
+    stray.mkdir(parents=True, exist_ok=True)
+    (stray / "kernel.json").write_text('{"argv": ["false"], "display_name": "stray", "language": "python"}')
+    ours = {"DRILLBOOK_HOME": str(HOUSE), "DRILLBOOK_OUTPUTS": str(outputs), "PYTHONPATH": python_path()}
+    return {**os.environ, **ours, **places}
+
+
 @contextmanager
-def opened(runbook: str, target: str) -> Iterator[tuple[subprocess.Popen[str], Lab, Path]]:
+def opened(runbook: str, target: str, outputs: Path) -> Iterator[tuple[subprocess.Popen[str], Lab, Path]]:
     """`drillbook open`, once its address is printed: the process, the server, the working copy."""
     argv = [sys.executable, "-m", "drillbook.cli", "open", runbook, "--target", target, "--no-browser"]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=HOUSE)
+    process = subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=HOUSE, env=_environment(outputs)
+    )
     assert process.stdout is not None
     try:
         copy, address = "", ""
@@ -57,7 +73,7 @@ def opened(runbook: str, target: str) -> Iterator[tuple[subprocess.Popen[str], L
                 break
         assert address, f"drillbook open ended with {process.wait()} before it printed an address"
         parts = urlsplit(address)
-        yield process, Lab(f"http://{parts.netloc}", parts.query.removeprefix("token=")), Path(copy)
+        yield process, Lab(f"http://{parts.netloc}", parts.query.removeprefix("token="), address), Path(copy)
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=OPEN_SECONDS)

@@ -27,9 +27,9 @@ def test_stepping_through_a_diagnosis(
     target: str, has_engine: bool, desk: Path, screens: Path, context: BrowserContext
 ) -> None:
     """Title, freshness in colours and words, evidence, next step; then the record of a run that succeeded."""
-    with opened("diagnose", target) as (process, lab, copy):
+    with opened("diagnose", target, desk) as (process, lab, copy):
         notebook = Notebook(context.new_page(), copy.parent, screens)
-        notebook.open(lab.page_of(copy, desk))
+        notebook.open(lab.address)
         notebook.shot("diagnose-1-opened")
         expect(notebook.page.get_by_role("heading", name=SYMPTOM)).to_be_visible()
         assert "news" not in notebook.page.inner_text("body").lower()

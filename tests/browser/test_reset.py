@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,11 +22,13 @@ Opens = Callable[..., Notebook]
 
 
 @pytest.fixture(scope="module")
-def broken(stack: Site, target: str) -> Site:
+def broken(stack: Site, target: str, desk: Path) -> Site:
     """The incident: stale code that no rebuild mends, and a backup that a drill has proven."""
-    for runbook in ("backup", "drill"):
-        record = run_runbook(runbook, target, quiet=True)
-        assert record.status == "succeeded", record.error
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DRILLBOOK_OUTPUTS", str(desk))
+        for runbook in ("backup", "drill"):
+            record = run_runbook(runbook, target, quiet=True)
+            assert record.status == "succeeded", record.error
     breakage.break_stack("stale-artifact", stack.project)
     return stack
 
