@@ -72,13 +72,15 @@ def described(site: Site, folder: Path, **changes: Any) -> Path:
 
 @pytest.fixture
 def unchanged(healthy: Site, engine: Any) -> Iterator[None]:
-    """Containers, images and volumes of the engine are the same after the test as before it."""
+    """Containers, images and volumes of the target are the same after the test as before it."""
+    ours = {"label": f"com.docker.compose.project={healthy.project}"}
 
     def seen() -> dict[str, Any]:
+        containers = engine.containers.list(all=True, filters=ours)
         return {
-            "containers": sorted((c.id, c.attrs["State"]["StartedAt"]) for c in engine.containers.list(all=True)),
-            "images": sorted((i.id, tuple(i.tags)) for i in engine.images.list()),
-            "volumes": sorted(v.name for v in engine.volumes.list()),
+            "containers": sorted((c.id, c.attrs["State"]["StartedAt"]) for c in containers),
+            "images": sorted((tag, i.id) for i in engine.images.list() for tag in i.tags if healthy.project in tag),
+            "volumes": sorted(v.name for v in engine.volumes.list(filters=ours)),
         }
 
     before = seen()
@@ -133,7 +135,7 @@ def test_an_engine_that_does_not_answer_stops_every_writer(healthy: Site, tmp_pa
 def test_a_database_that_is_down_is_not_backed_up(own: Path, healthy: Site) -> None:
     """A backup of a stopped database is exit 1 and leaves nothing in the vault; the diagnosis names the cause."""
     sandbox.compose(healthy, "stop", "postgres")
-    ends(run("backup", str(own)), 1, "does not answer")
+    ends(run("backup", str(own)), 1, "postgres is not running")
     assert "database-down" in [c["id"] for c in run("diagnose", str(own)).record["result"]["causes"]]
     assert not list((own.parent / "vault").rglob("manifest.json"))
 
