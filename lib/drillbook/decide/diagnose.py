@@ -193,7 +193,8 @@ def _next(snapshot: Snapshot, verdict: Verdict, causes: list[Cause]) -> Next:
     if "dependency-unhealthy" in names:
         return Next("", "look at the log of the service that is not healthy: docker compose logs --tail 100")
     if verdict == "pass":
-        return Next("", "nothing is wrong here")
+        unproven = Next("backup", "nothing is wrong here, but no backup is proven: this is the moment to make one")
+        return Next("", "nothing is wrong here") if proven else unproven
     return Next("", "the evidence does not name a cause: measure what is unknown first, then diagnose again")
 
 

@@ -84,8 +84,8 @@ def parameters_file(file: Path) -> dict[str, Any]:
     return raw
 
 
-def check_injected(runbook: str, cells: list[str]) -> None:
-    """Hold the parameters that papermill injected against *runbook*'s; papermill itself only warns.
+def check_injected(runbook: str, cells: list[str]) -> dict[str, Any]:
+    """The parameters that papermill injected, held against *runbook*'s; papermill itself only warns.
 
     *cells* are the sources of the cells executed so far; none injected is well.
 
@@ -93,10 +93,10 @@ def check_injected(runbook: str, cells: list[str]) -> None:
         BadParameters: as `resolve`.
     """
     injected = [cell for cell in cells if cell.lstrip().startswith("# Parameters")]
+    values: dict[str, Any] = {}
     if not injected:
-        return
+        return values
     found = find(runbook)
-    values = {}
     for node in ast.parse(injected[-1]).body:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
@@ -107,6 +107,7 @@ def check_injected(runbook: str, cells: list[str]) -> None:
         number = next((n for n, v in values.items() if _is_number(v) and f"parameter {n}:" in error.fact), "")
         hint = f"papermill reads -p values as numbers where it can: give it as text with -r {number}" if number else ""
         raise BadParameters(error.fact, hint or error.hint) from error
+    return values
 
 
 def _is_number(value: Any) -> bool:

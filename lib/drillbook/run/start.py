@@ -62,7 +62,8 @@ class _Keeper:
         self.folder = _folder(self.runbook, self.target)
         self.record = Record.load(self.folder)
         atexit.register(self.settle)
-        check_injected(self.runbook, _cells())
+        injected = check_injected(self.runbook, _cells())
+        self.record.update(parameters={**injected, **self.record.parameters})
         return self.record
 
     def remember(self, error: BaseException) -> None:
