@@ -15,7 +15,7 @@ demo: $(STAMP)/demo engine
 	$(BIN)/drillbook demo
 
 test: $(STAMP)/dev engine browser
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 lab: $(STAMP)/demo
 	$(BIN)/jupyter lab runbooks
