@@ -10,6 +10,7 @@ import pytest
 HOUSE = Path(__file__).resolve().parents[1]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each folder of tests is one piece of work: its sandbox, server or browser is made once, in one process."""
     for item in items:
