@@ -10,13 +10,6 @@ import pytest
 HOUSE = Path(__file__).resolve().parents[1]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each folder of tests is one piece of work: its sandbox, server or browser is made once, in one process."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.relative_to(HOUSE / "tests").parts[0]))
-
-
 @pytest.fixture(autouse=True)
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The checkout as home, and an empty outputs folder."""
