@@ -15,10 +15,11 @@ demo: $(STAMP)/demo engine
 	$(BIN)/drillbook demo
 
 test: $(STAMP)/dev engine browser
-	@log=$$(mktemp); echo "tests/drills run beside the others; what they say comes at the end"; \
+	@log=$$(mktemp); echo "tests/drills run beside unit and notebooks, and are told after them; the browser comes last"; \
 	$(BIN)/pytest tests/drills >$$log 2>&1 & drills=$$!; \
-	$(BIN)/pytest --ignore=tests/drills; rest=$$?; \
-	wait $$drills; beside=$$?; cat $$log; rm -f $$log; exit $$((rest || beside))
+	$(BIN)/pytest tests/unit tests/notebooks; rest=$$?; \
+	wait $$drills; beside=$$?; cat $$log; rm -f $$log; \
+	$(BIN)/pytest tests/browser; browser=$$?; exit $$((rest || beside || browser))
 
 lab: $(STAMP)/demo
 	$(BIN)/jupyter lab runbooks
