@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from drillbook.act import durable
 from drillbook.act.executor import Context, verb
 from drillbook.decide.freshness import differing, source_digest
 from drillbook.decide.plan import Step
@@ -57,7 +58,7 @@ def build(step: Step, context: Context) -> Mapping[str, Any]:
     env = environment(context.target, DOCKER_BUILDKIT="1")
     hint = "nothing that runs was touched; mend the build, then run the reset again"
     done = run_checked(step.argv, timeout=step.timeout_seconds, env=env, hint=hint)
-    (context.folder / "build.log").write_text(done.stdout + done.stderr)
+    durable.replace(context.folder / "build.log", (done.stdout + done.stderr).encode())
     images = {s.name: engine.image_id(engine.client(context.target), s.image) for s in services(context.target)}
     return {"images": {name: images[name] for name in step.argv if name in images}, "seconds": round(done.seconds, 1)}
 

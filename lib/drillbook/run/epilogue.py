@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from drillbook import home
+from drillbook.act import durable
 from drillbook.act.journal import now
 from drillbook.run.play import Play
 from drillbook.show import page
@@ -32,7 +33,7 @@ def end(stage: Play, before: Held, after: Held) -> int:
     folder = home.outputs() / stage.target.name
     file = page.write(folder / "demo.html", "drillbook: the incident, played and resolved", [*views, _copies(stage)])
     told = {"verdict": kind, "seconds": round(total, 1), "scenes": scenes, "content": rows}
-    (folder / "demo.json").write_text(json.dumps(told, indent=1, default=str))
+    durable.replace(folder / "demo.json", json.dumps(told, indent=1, default=str).encode())
     copies = f"executed copies: {folder}/<run>/notebook.ipynb\nthe whole as a page: {file}"
     stage.told("\n" + "\n\n".join(view.text for view in reversed(views)) + f"\n\n{copies}")
     return 1 if lost else 0
