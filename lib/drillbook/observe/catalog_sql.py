@@ -20,7 +20,7 @@ def mine(catalog: LiteralString, oid: LiteralString) -> LiteralString:
     )  # fmt: skip
 
 
-def _relations(kinds: LiteralString) -> LiteralString:
+def relations(kinds: LiteralString) -> LiteralString:
     return (
         "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relkind IN (" + kinds
         + ") AND c.relpersistence <> 't' AND " + SCHEMAS + " AND " + mine("pg_class", "c.oid")
@@ -33,7 +33,7 @@ TABLES: LiteralString = (
     "a.attname, a.atttypid::int8, NOT coalesce(l.collisdeterministic, true))), '[]') FROM pg_attribute AS a "
     "LEFT JOIN pg_collation AS l ON l.oid = a.attcollation"
     " WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v') "
-    + _relations("'r'") + " ORDER BY 2, 3"
+    + relations("'r'") + " ORDER BY 2, 3"
 )  # fmt: skip
 
 SEQUENCES: LiteralString = (
@@ -47,6 +47,25 @@ SEQUENCES: LiteralString = (
     "JOIN pg_sequences AS q ON q.schemaname = n.nspname AND q.sequencename = c.relname "
     "WHERE c.relpersistence <> 't' AND " + SCHEMAS + " AND " + mine("pg_class", "c.oid") + " ORDER BY 1, 2"
 )  # fmt: skip
+
+HELD: LiteralString = (
+    "WITH held AS MATERIALIZED (SELECT relation, pid FROM pg_locks WHERE locktype = 'relation' "
+    "AND mode = 'AccessExclusiveLock' AND database = "
+    "(SELECT oid FROM pg_database WHERE datname = current_database())) "
+)
+
+USED_SEQUENCES: LiteralString = (
+    HELD + "SELECT n.nspname, c.relname, CASE WHEN has_sequence_privilege(c.oid, 'SELECT, USAGE') "
+    "AND NOT EXISTS (SELECT FROM held AS l WHERE l.relation = c.oid) "
+    "THEN pg_sequence_last_value(c.oid) END " + relations("'S'")
+)  # fmt: skip
+
+MEASURES: LiteralString = (
+    "SELECT b.oid::text, (SELECT count(*) FROM pg_stat_activity AS a WHERE a.backend_type = 'client backend' "
+    "OR a.backend_type IS NULL AND a.usesysid IS NOT NULL AND a.datid IS NOT NULL), "
+    "current_setting('max_connections')::int, pg_database_size(b.oid) "
+    "FROM pg_database AS b WHERE b.datname = current_database()"
+)
 
 EXTENSIONS: LiteralString = "SELECT extname, extversion FROM pg_extension"
 
@@ -75,10 +94,10 @@ OBJECTS: dict[str, LiteralString] = {
     "pg_get_expr(c.relpartbound, c.oid), c.reloptions::text, CASE WHEN c.relrowsecurity THEN 'rls' END, "
     "CASE WHEN c.relforcerowsecurity THEN 'forced' END, 'replica ' || c.relreplident::text, "
     "(SELECT 'inherits ' || string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno) FROM pg_inherits AS i "
-    "WHERE i.inhrelid = c.oid)) " + _relations("'r', 'p'"),
+    "WHERE i.inhrelid = c.oid)) " + relations("'r', 'p'"),
     "foreign_table": "SELECT c.oid::regclass::text, (SELECT s.srvname || ' ' || coalesce(f.ftoptions::text, '') "
     "FROM pg_foreign_table AS f JOIN pg_foreign_server AS s ON s.oid = f.ftserver WHERE f.ftrelid = c.oid) "
-    + _relations("'f'"),
+    + relations("'f'"),
     "column": "SELECT c.oid::regclass::text || '.' || quote_ident(a.attname), concat_ws(' ', "
     "format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END, "
     "CASE WHEN a.attidentity <> '' THEN 'identity ' || a.attidentity::text END, "
@@ -105,13 +124,13 @@ OBJECTS: dict[str, LiteralString] = {
     "JOIN pg_namespace AS n ON n.oid = k.connamespace WHERE k.contype IN ('p', 'u', 'x', 'c') AND k.conrelid <> 0 AND "
     + SCHEMAS + " AND " + mine("pg_class", "k.conrelid"),
     "view": "SELECT c.oid::regclass::text, concat_ws(' ', pg_get_viewdef(c.oid), c.reloptions::text) "
-    + _relations("'v'"),
-    "materialized_view": "SELECT c.oid::regclass::text, pg_get_viewdef(c.oid) " + _relations("'m'"),
+    + relations("'v'"),
+    "materialized_view": "SELECT c.oid::regclass::text, pg_get_viewdef(c.oid) " + relations("'m'"),
     "sequence": "SELECT c.oid::regclass::text, (SELECT concat_ws(' ', format_type(s.seqtypid, NULL), s.seqstart, "
     "s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle) FROM pg_sequence AS s WHERE s.seqrelid = c.oid) || "
     "coalesce((SELECT ' owned by ' || d.refobjid::regclass::text || '.' || a.attname FROM pg_depend AS d "
     "JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid WHERE d.objid = c.oid "
-    "AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') LIMIT 1), '') " + _relations("'S'"),
+    "AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') LIMIT 1), '') " + relations("'S'"),
     "function": "SELECT p.oid::regprocedure::text, CASE WHEN p.prokind = 'a' THEN (SELECT concat_ws(' ', 'aggregate', "
     "g.aggtransfn::regprocedure, g.aggfinalfn::regproc, g.aggcombinefn::regproc, g.aggtranstype::regtype, "
     "g.agginitval, g.aggkind) FROM pg_aggregate AS g WHERE g.aggfnoid = p.oid) ELSE pg_get_functiondef(p.oid) END "
@@ -196,8 +215,8 @@ GRANTS: tuple[LiteralString, ...] = (
     _grant("'schema ' || quote_ident(n.nspname)", "n.nspacl", "n", "n.nspowner") + "FROM pg_namespace AS n WHERE "
     + SCHEMAS + " AND " + mine("pg_namespace", "n.oid"),
     _grant("'table ' || c.oid::regclass::text", "c.relacl", "r", "c.relowner")
-    + _relations("'r', 'p', 'v', 'm', 'f'"),
-    _grant("'sequence ' || c.oid::regclass::text", "c.relacl", "s", "c.relowner") + _relations("'S'"),
+    + relations("'r', 'p', 'v', 'm', 'f'"),
+    _grant("'sequence ' || c.oid::regclass::text", "c.relacl", "s", "c.relowner") + relations("'S'"),
     _grant("'function ' || p.oid::regprocedure::text", "p.proacl", "f", "p.proowner") + "FROM pg_proc AS p "
     "JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE " + SCHEMAS + " AND " + mine("pg_proc", "p.oid"),
     _grant("'type ' || format_type(t.oid, NULL)", "t.typacl", "T", "t.typowner") + "FROM pg_type AS t "

@@ -4,18 +4,66 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from drillbook.errors import RunbookError
+from drillbook.errors import BadTarget, EngineDown, RunbookError
 from drillbook.observe import catalog_sql, digest
+from drillbook.observe import tables as look_at
 from drillbook.observe.digest import Column, Table
-from drillbook.observe.server import connect, one, server_version
+from drillbook.observe.facts_data import DatabaseFact
+from drillbook.observe.server import connect, looking, one, said, server_version, system_identifier
 from drillbook.target import Target
 from drillbook.vault.content import DatabaseContent, SequenceState, TableDigest
 
-__all__ = ["begin_snapshot", "connect", "content", "contents", "is_empty", "row_counts", "size_bytes", "tables"]
+__all__ = [
+    "begin_snapshot", "connect", "content", "contents", "database_fact", "is_empty", "row_counts", "size_bytes",
+    "tables",
+]  # fmt: skip
+
+
+def database_fact(target: Target, key: str) -> DatabaseFact:
+    """The database *key* as it is now, in a few seconds and without holding anybody up. Changes nothing.
+
+    Never fails: `reachable`, `asked`, `error` and `unread` say what could not be seen, and why.
+    """
+    fact = DatabaseFact(key, target.databases[key].dbname, reachable=False)
+    try:
+        with looking(target, key) as connection:
+            return _looked(connection, replace(fact, reachable=True))
+    except RunbookError as error:
+        return replace(fact, error=error.fact, asked=not isinstance(error, EngineDown | BadTarget))
+    except psycopg.Error as error:
+        return replace(fact, error=f"the session was lost: {said(error)}")
+
+
+def _looked(connection: psycopg.Connection, fact: DatabaseFact) -> DatabaseFact:
+    """*fact* with what could be read; with an `error` when the catalog could not."""
+    try:
+        fact = replace(fact, server_version=server_version(connection), **_measured(connection))
+        seen = look_at.look(connection)
+        return replace(
+            fact, rows=dict(sorted(seen.rows.items())), estimated=tuple(seen.estimated), unread=seen.unread, parts=seen.parts,
+            rowless=tuple(seen.rowless), columns=look_at.columns(connection), indexes=look_at.indexes(connection),
+            system_identifier=system_identifier(connection), sequences=_used(connection),
+        )  # fmt: skip
+    except psycopg.Error as error:
+        if connection.closed:
+            raise
+        return replace(fact, error=f"it answers, but its catalog cannot be read: {said(error)} ({error.sqlstate})")
+
+
+def _measured(connection: psycopg.Connection) -> dict[str, Any]:
+    [row] = connection.execute(catalog_sql.MEASURES).fetchall()
+    return dict(zip(("oid", "connections", "max_connections", "bytes"), row, strict=True))
+
+
+def _used(connection: psycopg.Connection) -> dict[str, int]:
+    rows = connection.execute(catalog_sql.USED_SEQUENCES).fetchall()
+    return {f"{schema}.{name}": int(last) for schema, name, last in rows if last is not None}
 
 
 def contents(target: Target) -> dict[str, DatabaseContent]:

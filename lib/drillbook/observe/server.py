@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import LiteralString
 
@@ -27,7 +32,18 @@ PINNED = {
     "client_encoding": "UTF8",
     "idle_in_transaction_session_timeout": "0",
 }
-READING = {**PINNED, "default_transaction_read_only": "on"}
+READING = {**PINNED, "default_transaction_read_only": "on", "statement_timeout": f"{STATEMENT_SECONDS}s"}
+LOOK_CONNECT_SECONDS = 3
+LOOK_STATEMENT_SECONDS = 2.0
+LOOK_LOCK_SECONDS = 0.5
+LOOK_SECONDS = 20.0
+"""A look that takes longer than this is cut off by us: a paused server answers no timeout of its own."""
+LOOKING = {
+    **READING,
+    "statement_timeout": f"{LOOK_STATEMENT_SECONDS * 1000:.0f}ms",
+    "lock_timeout": f"{LOOK_LOCK_SECONDS * 1000:.0f}ms",
+    "idle_in_transaction_session_timeout": "5s",
+}
 
 
 @dataclass(frozen=True)
@@ -86,8 +102,34 @@ def connect(target: Target, key: str, *, dbname: str | None = None) -> psycopg.C
     return session(place(target, key, dbname=dbname), READING)
 
 
-def session(where: Place, settings: dict[str, str]) -> psycopg.Connection:
-    """A session at *where* with *settings* made for its whole life.
+@contextmanager
+def looking(target: Target, key: str, seconds: float = LOOK_SECONDS) -> Iterator[psycopg.Connection]:
+    """A session that holds nothing up: each statement a transaction of its own, short waits, read only.
+
+    It is cut off after *seconds*; what was asked of it then ends in `psycopg.OperationalError`.
+
+    Raises:
+        DatabaseDown: the server does not answer, or does not let us in.
+    """
+    connection = session(place(target, key), LOOKING, LOOK_CONNECT_SECONDS)
+    connection.autocommit = True
+    guard = threading.Timer(seconds, _cut, (connection,))
+    guard.daemon = True
+    guard.start()
+    try:
+        yield connection
+    finally:
+        guard.cancel()
+        connection.close()
+
+
+def _cut(connection: psycopg.Connection) -> None:
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
+
+
+def session(where: Place, settings: Mapping[str, str], connect_seconds: int = CONNECT_SECONDS) -> psycopg.Connection:
+    """A session at *where* with *settings* made for its whole life; no statement takes over an hour unless they say so.
 
     Raises:
         DatabaseDown: the server does not answer, or does not let us in.
@@ -95,21 +137,24 @@ def session(where: Place, settings: dict[str, str]) -> psycopg.Connection:
     try:
         connection = psycopg.connect(
             host=where.host, port=where.port, user=where.user, dbname=where.dbname,
-            password=where.password or None, connect_timeout=CONNECT_SECONDS, application_name="drillbook",
+            password=where.password or None, connect_timeout=connect_seconds, application_name="drillbook",
             autocommit=True,
         )  # fmt: skip
+        for name, value in {"statement_timeout": f"{STATEMENT_SECONDS}s", **settings}.items():
+            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
     except psycopg.OperationalError as error:
         raise DatabaseDown(
-            f"database {where.dbname} at {where.host}:{where.port} does not answer: {_said(error)}",
+            f"database {where.dbname} at {where.host}:{where.port} does not answer: {said(error)}",
             "see that the server runs and that the target's user and password are right; diagnose says more",
         ) from error
-    for name, value in {**settings, "statement_timeout": f"{STATEMENT_SECONDS}s"}.items():
-        connection.execute("SELECT set_config(%s, %s, false)", (name, value))
     connection.autocommit = False
     return connection
 
 
-def _said(error: psycopg.Error) -> str:
+def said(error: psycopg.Error) -> str:
+    """The last line of what the server, or the library, says of *error*."""
+    if error.diag.message_primary:
+        return error.diag.message_primary
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
 
