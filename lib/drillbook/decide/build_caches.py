@@ -54,10 +54,14 @@ def _present(snapshot: Snapshot, records: Sequence[BuildRecord]) -> Present:
 def _of_type(snapshot: Snapshot, kind: str, what: str, clears: str, note: str, now: float) -> Cache:
     records = _records(snapshot, kind)
     return Cache(
-        kind, what, f"{len(records)} records of type {kind}", _present(snapshot, records),
+        kind, what, _counted(records, kind), _present(snapshot, records),
         sum(r.bytes for r in records) if records else None, ages(now, [r.created for r in records]),
         clears, no_cache=False, note=_unlisted(snapshot) or note,
     )  # fmt: skip
+
+
+def _counted(records: Sequence[BuildRecord], kind: str) -> str:
+    return f"{len(records)} record{'' if len(records) == 1 else 's'} of type {kind}"
 
 
 def _prune(snapshot: Snapshot, which: str) -> str:
@@ -75,7 +79,7 @@ def _layers(snapshot: Snapshot, now: float) -> Cache:
     services = built(snapshot)
     note = "passed over and written anew; the records of every project on this engine are counted"
     return Cache(
-        "layers", "layer cache", f"{len(records)} records of type regular", _present(snapshot, records),
+        "layers", "layer cache", _counted(records, "regular"), _present(snapshot, records),
         sum(r.bytes for r in records) if records else None, ages(now, [r.created for r in records]),
         rebuild(snapshot, "--no-cache", services) if services else "", no_cache=True,
         note=_unlisted(snapshot) or note,
@@ -91,7 +95,7 @@ def _mounts(snapshot: Snapshot, now: float) -> Iterator[Cache]:
     declared = mounts(snapshot.dockerfiles)
     for record in found:
         mine = [m for m in declared if m.is_of(record.description)]
-        whose = f"{spoken(m.service for m in mine)}: {mine[0].place}" if mine else "no Dockerfile of this target has it"
+        whose = f"{spoken(m.service for m in mine)}: {mine[0].place}" if mine else _strange(snapshot)
         passes = bool(mine) and not any(m.survives for m in mine)
         note = (
             "--no-cache empties it"
@@ -105,6 +109,13 @@ def _mounts(snapshot: Snapshot, now: float) -> Iterator[Cache]:
             ages(now, [record.created]), _prune(snapshot, f"id={record.id}"), no_cache=passes,
             note=f"{whose}; {note}{'; in use' if record.in_use else ''}",
         )  # fmt: skip
+
+
+def _strange(snapshot: Snapshot) -> str:
+    unread = [name for name in built(snapshot) if name not in snapshot.dockerfiles]
+    if unread:
+        return f"not known whose it is: the Dockerfile of {spoken(unread)} was not read"
+    return "no Dockerfile of this target has it"
 
 
 def _other(snapshot: Snapshot, kind: str, now: float) -> Cache:
@@ -137,7 +148,9 @@ def _stands(snapshot: Snapshot, service: str, base: BaseFact) -> str:
     if not images or not base.layers:
         return f"{service}: not known what its image stands on"
     fits = all(image.layers[: len(base.layers)] == base.layers for image in images)
-    return f"{service} stands on it" if fits else f"{service} stands on an older one"
+    if fits:
+        return f"{service} stands on it"
+    return f"{service} stands on an older one; this one is here already, so a build without --pull takes it too"
 
 
 def _declared(snapshot: Snapshot) -> Cache:

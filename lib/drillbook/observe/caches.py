@@ -63,7 +63,7 @@ def _declared(service: ServiceFact) -> tuple[str, ...]:
 
 @dataclass
 class _Budget:
-    files: int = MOST_FILES
+    files: int
 
 
 def _folders(
@@ -78,7 +78,7 @@ def _folders(
             let_in = _in_context(folder, contexts.get(service)) or name in source.artifacts_in_context
             if folder not in found or let_in:
                 found[folder] = (service, let_in)
-    budget = _Budget()
+    budget = _Budget(MOST_FILES)
     ordered = sorted(found.items(), key=lambda item: (not item[1][1], str(item[0])))
     return tuple(_folder(folder, service, budget, in_context=let_in) for folder, (service, let_in) in ordered)
 

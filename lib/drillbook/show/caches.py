@@ -40,9 +40,10 @@ def _row(item: Cache) -> dict[str, object]:
 
 def _lines(item: Cache) -> list[str]:
     """For a log: the row, then its command whole."""
-    told = f"{item.what} ({item.where}), {size(item.bytes)}, {age(item.age_seconds)} old"
-    row = f"{PRESENT[item.present]:<10} {told}, --no-cache clears it: {_past(item)}"
-    return [row, *(f"    {line}" for line in _command(item).splitlines())]
+    known = [size(item.bytes)] if item.bytes is not None else []
+    known += [f"{age(item.age_seconds)} old"] if item.age_seconds is not None else []
+    told = ", ".join([f"{item.what} ({item.where})", *known, f"--no-cache clears it: {_past(item)}"])
+    return [f"{PRESENT[item.present]:<9} {told}", *(f"    {line}" for line in _command(item).splitlines())]
 
 
 def _past(item: Cache) -> str:
@@ -51,7 +52,8 @@ def _past(item: Cache) -> str:
 
 def _command(item: Cache) -> str:
     """The note as a shell's comment, then the command: both can be copied."""
-    return "\n".join([*([f"# {item.note}"] if item.note else []), *([item.clears] if item.clears else [])])
+    note = " ".join(item.note.split())
+    return "\n".join([*([f"# {note}"] if note else []), *([item.clears] if item.clears else [])])
 
 
 def size(count: int | None) -> str:
