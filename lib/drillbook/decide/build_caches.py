@@ -156,12 +156,13 @@ def _stands(snapshot: Snapshot, service: str, base: BaseFact) -> str:
 def _declared(snapshot: Snapshot) -> Cache:
     what, where = "inline or registry cache", "build.cache_from"
     if snapshot.caches is None or not snapshot.services:
-        return Cache("cache-from", what, where, "unknown", note=_unlisted(snapshot) or "the compose file was not read")
+        why = _unlisted(snapshot) or snapshot.unknown.get("compose file", "the compose file was not read")
+        return Cache("cache-from", what, where, "unknown", no_cache=True, note=why)
     told = snapshot.caches.declared.items()
     read = {name: [t for t in texts if t.startswith("from ")] for name, texts in told}
     read = {name: texts for name, texts in read.items() if texts}
     if not read:
-        return Cache("cache-from", what, where, "no", note="no build of this target names one")
+        return Cache("cache-from", what, where, "no", no_cache=True, note="no build of this target names one")
     return Cache(
         "cache-from", what, "; ".join(f"{name}: {spoken(texts)}" for name, texts in read.items()), "yes",
         clears=rebuild(snapshot, "--no-cache", read), no_cache=True,

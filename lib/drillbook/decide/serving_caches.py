@@ -12,7 +12,7 @@ from drillbook.observe.facts import ContainerFact, ProcessFact, ResponseFact, Sn
 
 SERVED = ("age", "x-cache", "x-cache-status", "x-proxy-cache", "x-nginx-cache", "x-varnish", "cf-cache-status", "via")
 KEEPING = ("cache-control", "expires", "etag", "last-modified")
-NEVER = ("no-store", "no-cache", "private", "max-age=0")
+NEVER = ("no-store", "no-cache", "max-age=0")
 
 
 def serving_caches(snapshot: Snapshot, now: float) -> Iterator[Cache]:
