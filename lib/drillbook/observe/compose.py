@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from drillbook.errors import RunbookError
+from drillbook.errors import CommandFailed, RunbookError
 from drillbook.observe.command import environment, run, run_checked
 from drillbook.observe.engine import stack_of
 from drillbook.observe.facts import ServiceFact
@@ -42,30 +44,63 @@ def require_compose() -> str:
     return version
 
 
-def services(target: Target) -> tuple[ServiceFact, ...]:
-    """The services that the compose file declares. Changes nothing.
+def rendered(target: Target) -> dict[str, Any]:
+    """The compose file as compose renders it, variables filled in and `$` written as `$$`. Changes nothing.
 
     Raises:
         CommandFailed: compose cannot read the file.
     """
     require_compose()
-    done = run_checked(
-        compose_argv(target, "config", "--format", "json"), timeout=60, env=environment(target),
-        hint=f"mend the compose file in {target.directory}",
-    )  # fmt: skip
-    config = json.loads(done.stdout)
-    return tuple(_service(config, name, body) for name, body in sorted(config["services"].items()))
+    hint = f"mend the compose file in {target.directory}"
+    argv = compose_argv(target, "config", "--format", "json")
+    done = run_checked(argv, timeout=60, env=environment(target), hint=hint)
+    try:
+        told = json.loads(done.stdout)
+    except ValueError as error:
+        raise CommandFailed(f"compose renders {target.directory} as something that is not JSON", hint) from error
+    return told if isinstance(told, dict) else {}
 
 
-def _service(config: dict[str, dict[str, dict[str, str]]], name: str, body: dict[str, object]) -> ServiceFact:
-    build = body.get("build")
-    mounts = body.get("volumes")
-    named = [m for m in (mounts if isinstance(mounts, list) else []) if m.get("type") == "volume" and m.get("source")]
-    volumes = config.get("volumes", {})
+def services(target: Target) -> tuple[ServiceFact, ...]:
+    """The services that the compose file declares; those of a profile that is not active are not there.
+
+    Changes nothing. A build context that is no local folder is told as compose tells it.
+
+    Raises:
+        CommandFailed: compose cannot read the file.
+    """
+    config = rendered(target)
+    return tuple(_service(config, name, body or {}) for name, body in sorted((config.get("services") or {}).items()))
+
+
+def image_name(config: Mapping[str, Any], name: str, body: Mapping[str, Any]) -> str:
+    """The image that containers of the service *name*, rendered as *body*, are made from."""
+    return str(body.get("image") or f"{config['name']}-{name}")
+
+
+def _service(config: Mapping[str, Any], name: str, body: Mapping[str, Any]) -> ServiceFact:
+    build = body.get("build") or {}
+    named = [m for m in body.get("volumes") or () if m.get("type") == "volume" and m.get("source")]
+    volumes = config.get("volumes") or {}
+    inline = str(build.get("dockerfile_inline") or "").replace("$$", "$")
     return ServiceFact(
         name=name,
-        image=str(body.get("image") or f"{config['name']}-{name}"),
-        context=str(build["context"]) if isinstance(build, dict) else "",
-        dockerfile=str(build.get("dockerfile", "Dockerfile")) if isinstance(build, dict) else "",
-        volumes=tuple((volumes[m["source"]].get("name", m["source"]), m["target"]) for m in named),
+        image=image_name(config, name, body),
+        context=str(build.get("context", "")),
+        dockerfile=str(build.get("dockerfile") or "Dockerfile") if build and not inline else "",
+        volumes=tuple(((volumes.get(m["source"]) or {}).get("name", m["source"]), m["target"]) for m in named),
+        replicas=_replicas(body),
+        build_args={k: str(v).replace("$$", "$") for k, v in (build.get("args") or {}).items() if v is not None},
+        build_target=str(build.get("target") or ""),
+        cache_from=tuple(map(str, build.get("cache_from") or ())),
+        cache_to=tuple(map(str, build.get("cache_to") or ())),
+        dockerfile_inline=inline,
     )
+
+
+def _replicas(body: Mapping[str, Any]) -> int:
+    """How many containers the service asks for; `--scale` on the command line is not in the file."""
+    asked = body.get("scale")
+    if asked is None:
+        asked = (body.get("deploy") or {}).get("replicas")
+    return 1 if asked is None else int(asked)

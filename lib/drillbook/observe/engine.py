@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -33,7 +35,7 @@ def client(target: Target) -> Any:
     try:
         found = _client(host)
         found.ping()
-    except (docker.errors.DockerException, requests.RequestException) as error:
+    except (docker.errors.DockerException, requests.RequestException, ValueError) as error:
         where = host or "/var/run/docker.sock"
         raise EngineDown(
             f"the container engine at {where} does not answer",
@@ -41,6 +43,33 @@ def client(target: Target) -> Any:
             str(error),
         ) from error
     return found
+
+
+@contextmanager
+def answering(question: str) -> Iterator[None]:
+    """Turn what goes wrong while the engine is asked for *question* into an error of ours.
+
+    Raises:
+        EngineDown: it went away meanwhile.
+        RunbookError: it answered, but not what was asked for.
+    """
+    import docker
+    import requests
+
+    try:
+        yield
+    except docker.errors.APIError as error:
+        fact = f"the container engine could not tell {question}: {error.explanation or error}"
+        raise RunbookError(fact, "journalctl -u docker, or dockerd's log, says more", str(error)) from error
+    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+        fact = f"the container engine went away while it was asked for {question}"
+        raise EngineDown(fact, "see that it runs and answers `docker ps`, then run this again", str(error)) from error
+
+
+def is_local(target: Target) -> bool:
+    """Whether the target's engine runs on this machine, so that the paths it names are paths here."""
+    host = target.stack.docker_host if target.stack else ""
+    return not host or host.startswith("unix://")
 
 
 def stack_of(target: Target) -> Stack:
@@ -68,27 +97,31 @@ def is_ours(target: Target, labels: dict[str, str]) -> bool:
 def containers(target: Target) -> tuple[ContainerFact, ...]:
     """This target's containers, running or not, by service and name. Changes nothing.
 
+    A container or a tag that vanishes between the list and the look is passed over.
+
     Raises:
         EngineDown: the engine does not answer.
+        RunbookError: it could not tell.
     """
     import docker
 
-    engine = client(target)
-    facts = []
-    for row in engine.api.containers(all=True, filters={"label": f"{PROJECT}={stack_of(target).project}"}):
-        try:
-            seen = engine.api.inspect_container(row["Id"])
-        except docker.errors.NotFound:  # gone between the list and the look
-            continue
-        labels = seen["Config"]["Labels"] or {}
-        if is_ours(target, labels) and labels.get(f"{PROJECT}.oneoff", "").split(".")[-1] != "True":
-            facts.append(_container(engine, seen, labels))
+    engine, facts = client(target), []
+    with answering("the target's containers"):
+        for row in engine.api.containers(all=True, filters={"label": f"{PROJECT}={stack_of(target).project}"}):
+            try:
+                seen = engine.api.inspect_container(row["Id"])
+            except docker.errors.NotFound:
+                continue
+            labels = seen["Config"]["Labels"] or {}
+            if is_ours(target, labels) and labels.get(f"{PROJECT}.oneoff", "").split(".")[-1] != "True":
+                facts.append(_container(engine, seen, labels))
     return tuple(sorted(facts, key=lambda fact: (fact.service, fact.name)))
 
 
 def _container(engine: Any, seen: dict[str, Any], labels: dict[str, str]) -> ContainerFact:
-    state = seen["State"]
-    networks = seen["NetworkSettings"]["Networks"] or {}
+    state, host = seen["State"], seen.get("HostConfig") or {}
+    networking = seen.get("NetworkSettings") or {}
+    networks = networking.get("Networks") or {}
     addresses = [network["IPAddress"] for network in networks.values() if network.get("IPAddress")]
     return ContainerFact(
         id=seen["Id"],
@@ -104,9 +137,18 @@ def _container(engine: Any, seen: dict[str, Any], labels: dict[str, str]) -> Con
         created=seen["Created"],
         address=addresses[0] if addresses else "",
         restarts=int(seen.get("RestartCount", 0)),
-        mounts=tuple(_mount(mount) for mount in seen["Mounts"]),
+        mounts=tuple(_mount(mount) for mount in seen.get("Mounts") or ()),
         networks=tuple(sorted(networks)),
+        ports=_ports(networking.get("Ports") or host.get("PortBindings") or {}),
+        restart_policy=(host.get("RestartPolicy") or {}).get("Name", ""),
+        config_hash=labels.get("com.docker.compose.config-hash", ""),
     )
+
+
+def _ports(bindings: dict[str, Any]) -> tuple[int, ...]:
+    """The host's ports: what is bound now, or, of a container that does not run, what it asks for."""
+    named = {binding.get("HostPort", "") for places in bindings.values() for binding in places or ()}
+    return tuple(sorted(int(port) for port in named if port.isdigit()))
 
 
 def _mount(mount: dict[str, Any]) -> Mount:
@@ -116,13 +158,18 @@ def _mount(mount: dict[str, Any]) -> Mount:
 
 
 def image_id(engine: Any, reference: str) -> str:
-    """The id that *reference* means now; empty when there is no such image."""
+    """The id that *reference* means now; empty when there is no such image.
+
+    Raises:
+        RunbookError: the engine could not tell.
+    """
     import docker
 
-    try:
-        return str(engine.api.inspect_image(reference)["Id"])
-    except docker.errors.ImageNotFound:
-        return ""
+    with answering(f"what {reference or 'an image without a name'} is"):
+        try:
+            return str(engine.api.inspect_image(reference)["Id"])
+        except (docker.errors.NotFound, docker.errors.NullResource):
+            return ""
 
 
 def container_of(target: Target, service: str) -> ContainerFact:
@@ -141,8 +188,15 @@ def container_of(target: Target, service: str) -> ContainerFact:
 
 
 def volumes(target: Target) -> tuple[VolumeFact, ...]:
-    """The named volumes of this target's compose project. Changes nothing."""
-    rows = client(target).api.volumes(filters={"label": f"{PROJECT}={stack_of(target).project}"})["Volumes"] or []
+    """The named volumes of this target's compose project. Changes nothing.
+
+    Raises:
+        EngineDown: the engine does not answer.
+        RunbookError: it could not tell.
+    """
+    engine, ours = client(target), {"label": f"{PROJECT}={stack_of(target).project}"}
+    with answering("the target's volumes"):
+        rows = engine.api.volumes(filters=ours)["Volumes"] or []
     facts = []
     for row in rows:
         labels = row.get("Labels") or {}
