@@ -9,6 +9,7 @@ from drillbook.observe import engine
 from drillbook.target import Target
 
 BUILT = ("app1", "app2", "scraper")
+OWNER = "drillbook.sandbox"
 VOLUMES = ("postgres_data", "redis_cache_data", "redis_queue_data")
 
 
@@ -34,9 +35,13 @@ def claim(target: Target, port: int) -> None:
 
 def volumes(target: Target) -> list[str]:
     """Those of the three named volumes that are there and that a sandbox made."""
-    labels = [f"{engine.PROJECT}={target.name}", "drillbook.sandbox=1"]
-    rows = engine.client(target).api.volumes(filters={"label": labels})["Volumes"] or []
-    return sorted(row["Name"] for row in rows)
+    named = {f"{target.name}_{key}" for key in VOLUMES}
+    return [name for name in _labelled_volumes(target) if name in named]
+
+
+def spare_volumes(target: Target) -> list[str]:
+    """The volumes that a sandbox made and that the healthy stack does not have."""
+    return [name for name in _labelled_volumes(target) if name not in volumes(target)]
 
 
 def kept_volumes(target: Target) -> list[str]:
@@ -50,12 +55,27 @@ def kept_volumes(target: Target) -> list[str]:
 
 def images(target: Target) -> list[str]:
     """The sandbox's images: every tag of its services, and what its rebuilds left without one."""
+    return [*_tags(target, *BUILT), *spare_images(target)]
+
+
+def spare_images(target: Target) -> list[str]:
+    """Those of the sandbox's images that the healthy stack does not have: its own base, what rebuilds left untagged."""
     api = engine.client(target).api
-    tags = [
-        tag for service in BUILT for row in api.images(name=f"{target.name}-{service}") for tag in row["RepoTags"] or []
-    ]
-    untagged = {"label": f"{engine.PROJECT}={target.name}", "dangling": True}
-    return [*sorted(tag for tag in tags if "<none>" not in tag), *api.images(quiet=True, filters=untagged)]
+    labels = (f"{engine.PROJECT}={target.name}", f"{OWNER}={target.name}")
+    untagged = [api.images(quiet=True, filters={"label": label, "dangling": True}) for label in labels]
+    return [*_tags(target, "runtime"), *sorted({image for images in untagged for image in images})]
+
+
+def _tags(target: Target, *names: str) -> list[str]:
+    api = engine.client(target).api
+    found = [row["RepoTags"] or [] for name in names for row in api.images(name=f"{target.name}-{name}")]
+    return sorted(tag for tags in found for tag in tags if "<none>" not in tag)
+
+
+def _labelled_volumes(target: Target) -> list[str]:
+    labels = [f"{engine.PROJECT}={target.name}", f"{OWNER}=1"]
+    rows = engine.client(target).api.volumes(filters={"label": labels})["Volumes"] or []
+    return sorted(row["Name"] for row in rows)
 
 
 def _taken(port: int) -> bool:

@@ -1,24 +1,46 @@
-"""Breaks the practice stack on purpose, the way the incident broke the real one."""
+"""Breaks the practice stack on purpose: every cause that a diagnosis can name, made for real.
+
+Each breakage makes its own cause true and no other, on a stack that may be broken in another way already;
+`drillbook sandbox up` heals them all.
+"""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from drillbook.act.images import tag
-from drillbook.act.sandbox import answer, compose, remove_data, wait_healthy
+from drillbook.act import break_around as around
+from drillbook.act import break_build, break_code, break_data
+from drillbook.act.release import APPS, recreate
+from drillbook.act.sandbox import answer, compose
 from drillbook.act.site import Site
 from drillbook.errors import BadParameters
-from drillbook.observe.command import environment, run_checked
+from drillbook.observe import engine
+from drillbook.suggest import nearest
 
-APPS = ("app1", "app2")
-RIGHT = '["organizations", "users", '
-WRONG = '["users", '
-KEPT_AGE = timedelta(days=3)
+SETTLING_SECONDS = 30
+
+BREAKAGES: dict[str, Callable[[Site], None]] = {
+    "stale-artifact": break_build.stale_artifact,
+    "lost-schema": break_data.lost_schema,
+    "stale-container": break_code.stale_container,
+    "stale-layer": break_build.stale_layer,
+    "stale-context": break_build.stale_context,
+    "stale-cache-mount": break_build.stale_cache_mount,
+    "stale-base": break_build.stale_base,
+    "masked-by-mount": break_code.masked_by_mount,
+    "edited-in-place": break_code.edited_in_place,
+    "process-older-than-code": break_code.process_older_than_code,
+    "stale-proxy": around.stale_proxy,
+    "config-drift": around.config_drift,
+    "schema-missing": break_data.schema_missing,
+    "schema-drift": break_data.schema_drift,
+    "database-down": break_data.database_down,
+    "database-empty": break_data.database_empty,
+    "dependency-unhealthy": around.dependency_unhealthy,
+    "disk-full": around.disk_full,
+}
 
 
 def break_stack(how: str, project: str = "connect") -> dict[str, Any]:
@@ -26,12 +48,14 @@ def break_stack(how: str, project: str = "connect") -> dict[str, Any]:
 
     Raises:
         BadParameters: there is no such breakage, or no such sandbox.
+        RunbookError: the stack cannot be broken so, as it is.
     """
     if how not in BREAKAGES:
-        raise BadParameters(f"there is no breakage {how!r}", f"the breakages are: {', '.join(BREAKAGES)}")
+        hint = f"{nearest(how, BREAKAGES)}the breakages are: {', '.join(BREAKAGES)}"
+        raise BadParameters(f"there is no breakage {how!r}", hint)
     started = time.monotonic()
     site = Site(project)
-    wait_healthy(project)
+    _settle(site)
     BREAKAGES[how](site)
     return {"project": project, "how": how, **answer(site), "seconds": round(time.monotonic() - started, 1)}
 
@@ -44,51 +68,19 @@ def rebuild(project: str = "connect") -> dict[str, Any]:
     started = time.monotonic()
     site = Site(project)
     compose(site, "build", "--no-cache", *APPS)
-    compose(site, "up", "-d", "--no-deps", *APPS)
-    wait_healthy(project, APPS)
+    recreate(site, *APPS)
     return {"project": project, **answer(site), "seconds": round(time.monotonic() - started, 1)}
 
 
-def _stale_artifact(site: Site) -> None:
-    """Ship a buggy build from the host, then deploy the corrected sources with the times they had."""
-    db = site.directory / "lib" / "db.js"
-    right = db.read_text()
-    db.write_text(right.replace(RIGHT, WRONG))
-    _build_on_the_host(site)
-    db.write_text(right)
-    _keep_old_times(site)
-    (site.directory / ".dockerignore").unlink(missing_ok=True)
-    rebuild(site.project)
+def described() -> dict[str, str]:
+    """Each breakage with the one line that says what it does."""
+    return {name: (make.__doc__ or "").strip().splitlines()[0] for name, make in BREAKAGES.items()}
 
 
-def _lost_schema(site: Site) -> None:
-    """Lose what `docker compose down -v` lost: the three volumes, by name."""
-    remove_data(site)
-    compose(site, "up", "-d", "--no-build")
-    compose(site, "restart", "--timeout", "5", *APPS, "scraper")
-    wait_healthy(site.project)
-
-
-BREAKAGES: dict[str, Callable[[Site], None]] = {"stale-artifact": _stale_artifact, "lost-schema": _lost_schema}
-
-
-def _build_on_the_host(site: Site) -> None:
-    """Run the site's own bundler over the working directory, which leaves `.next` in it."""
-    argv = (
-        "docker", "run", "--rm", "--network", "none", "--user", f"{os.getuid()}:{os.getgid()}", "--workdir", "/app",
-        "--volume", f"{site.directory}:/app", "--env", "BUILD_ID=from-the-host", f"drillbook-node:{tag()}",
-        "node", "build.mjs",
-    )  # fmt: skip
-    run_checked(argv, timeout=120, env=environment(site.target))
-
-
-def _keep_old_times(site: Site) -> None:
-    """What `rsync -a` does: every source keeps the time of its last edit, days before this deployment."""
-    then = time.time() - KEPT_AGE.total_seconds()
-    for path in _sources(site.directory):
-        os.utime(path, (then, then))
-
-
-def _sources(directory: Path) -> list[Path]:
-    beside = {".git", ".next", ".env", "target.yaml"}
-    return [p for p in directory.rglob("*") if p.is_file() and p.relative_to(directory).parts[0] not in beside]
+def _settle(site: Site) -> None:
+    """Wait until no container is about to start; what is broken already is not waited for."""
+    deadline = time.monotonic() + SETTLING_SECONDS
+    while time.monotonic() < deadline and any(
+        f.running and f.health == "starting" for f in engine.containers(site.target)
+    ):
+        time.sleep(0.2)

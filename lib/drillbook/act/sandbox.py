@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from drillbook.act import belongings, practice
+from drillbook.act import belongings, leftovers, practice
 from drillbook.act.belongings import BUILT, VOLUMES
 from drillbook.act.images import ensure_images
 from drillbook.act.install import answers, stop_engine, tell
-from drillbook.act.site import Site, deploy, state
+from drillbook.act.site import Site, deploy, sources, state
 from drillbook.errors import BadParameters, EngineDown, RunbookError
 from drillbook.observe import engine
 from drillbook.observe.command import Completed, environment, run_checked
@@ -40,12 +42,14 @@ def up(project: str = "connect", port: int = 8080, rows: int = 0) -> dict[str, A
     if not answers():
         raise EngineDown("no container engine answers", "drillbook sandbox engine installs and starts one on Debian")
     belongings.claim(site.planned(port), port)
+    leftovers.remove_disk(site)
     deploy(site, port, ensure_images())
     built = _build(site)
     loaded = _reset_data(site, rows)
     compose(site, "up", "-d", "--no-build", "--remove-orphans")
     _recreate_edited(site)
     wait_healthy(project)
+    leftovers.clear(site, built)
     return {
         "project": project, "url": f"http://127.0.0.1:{port}", "directory": str(site.directory),
         "target": str(site.target_file), "built": built, "loaded": loaded, **practice.shape(psql(site)),
@@ -64,12 +68,13 @@ def down(project: str = "connect") -> dict[str, Any]:
     target = site.target
     belongings.claim(target, 0)
     compose(site, "down", "--remove-orphans", "--timeout", "20")
+    leftovers.remove_disk(site)
+    named = [*belongings.volumes(target), *belongings.kept_volumes(target)]
     api = engine.client(target).api
-    gone = [
-        name for name in (*belongings.volumes(target), *belongings.kept_volumes(target)) if not api.remove_volume(name)
-    ]
+    gone = [name for name in named if not api.remove_volume(name)]
     images = belongings.images(target)
-    for reference in images:
+    leftovers.clear(site, True)
+    for reference in belongings.images(target):
         api.remove_image(reference)
     shutil.rmtree(site.directory)
     for file in (site.record, site.password_file):
@@ -90,6 +95,8 @@ def clean() -> None:
         for project in all_sandboxes():
             tell(f"taking down the sandbox {project}")
             down(project)
+    for disk in state().glob("*.vault"):
+        leftovers.remove_disk(Site(disk.stem))
     down_embedded()
     stop_engine()
 
@@ -117,11 +124,13 @@ def wait_healthy(project: str = "connect", services: Iterable[str] = SERVICES, t
 
 def answer(site: Site) -> dict[str, Any]:
     """What `/api/matches/generate` answers through the proxy. Changes nothing."""
-    response = httpx.get(site.target.endpoints["matches"].url, timeout=10)
-    error = (
-        response.json().get("error", "") if response.headers["content-type"] == "application/json" else response.text
-    )
-    return {"status": response.status_code, "error": error}
+    try:
+        response = httpx.get(site.target.endpoints["matches"].url, timeout=20)
+    except httpx.HTTPError as error:
+        return {"status": 0, "error": f"{type(error).__name__}: {error}"}
+    is_json = response.headers.get("content-type") == "application/json"
+    told = response.json().get("error", "") if is_json else response.text
+    return {"status": response.status_code, "error": told}
 
 
 def compose(site: Site, *words: str, timeout: float = 900) -> Completed:
@@ -160,9 +169,17 @@ def _build(site: Site) -> bool:
     environment_file = (site.directory / ".env").read_text()
     if _remembered(site).get("images") == _images(site) and _remembered(site).get("environment") == environment_file:
         return False
+    _forget_times(site)
     compose(site, "build", *BUILT)
     _remember(site, images=_images(site), environment=environment_file)
     return True
+
+
+def _forget_times(site: Site) -> None:
+    """Give the code the time of now: a build context kept by the builder trusts size and time, and may be wrong."""
+    for path in sources(site.directory):
+        if path.relative_to(site.directory).parts[0] != "proxy":
+            os.utime(path)
 
 
 def _images(site: Site) -> dict[str, str]:
@@ -201,12 +218,22 @@ def _stateful(site: Site) -> None:
 
 
 def _recreate_edited(site: Site) -> None:
-    """Replace containers whose code was changed in place."""
+    """Replace containers whose code was changed in place, and a proxy that is older than its configuration."""
     api = engine.client(site.target).api
-    facts = [fact for fact in engine.containers(site.target) if fact.service in BUILT]
-    edited = {f.service for f in facts for change in api.diff(f.id) or [] if change["Path"].startswith("/app")}
-    if edited:
-        compose(site, "up", "-d", "--no-build", "--no-deps", "--force-recreate", *sorted(edited))
+    facts = engine.containers(site.target)
+    edited = {f.service for f in facts if f.service in BUILT and _edited(api.diff(f.id) or [])}
+    configured = (site.directory / "proxy" / "default.conf").stat().st_mtime
+    outdated = {f.service for f in facts if f.service == "proxy" and _seconds(f.created) < configured}
+    if edited | outdated:
+        compose(site, "up", "-d", "--no-build", "--no-deps", "--force-recreate", *sorted(edited | outdated))
+
+
+def _edited(changes: list[dict[str, Any]]) -> bool:
+    return any(change["Path"].startswith("/app") for change in changes)
+
+
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
 
 
 def _remembered(site: Site) -> dict[str, Any]:

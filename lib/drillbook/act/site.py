@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,16 @@ import yaml
 
 from drillbook import home
 from drillbook.errors import BadParameters
-from drillbook.observe.command import run_checked
+from drillbook.observe.command import run, run_checked
 from drillbook.observe.compose import compose_argv
 from drillbook.target import Target, load_target, parse_target
 
 IDENTITY = {
-    "GIT_AUTHOR_NAME": "connect", "GIT_AUTHOR_EMAIL": "connect@example.com", "GIT_AUTHOR_DATE": "2025-10-12T09:00:00Z",
+    "GIT_AUTHOR_NAME": "connect", "GIT_AUTHOR_EMAIL": "connect@example.com",
     "GIT_COMMITTER_NAME": "connect", "GIT_COMMITTER_EMAIL": "connect@example.com",
-    "GIT_COMMITTER_DATE": "2025-10-12T09:00:00Z", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull,
+    "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull,
 }  # fmt: skip
+FIRST_DEPLOYED = "2025-10-12T09:00:00Z"
 
 BESIDE = (".git", ".env", "target.yaml")  # in the working directory, but no part of the deployed sources
 
@@ -45,6 +47,11 @@ class Site:
     @property
     def target_file(self) -> Path:
         return self.directory / "target.yaml"
+
+    @property
+    def disk(self) -> Path:
+        """Where the small disk of `disk-full` is mounted; no project's name holds a dot."""
+        return state() / f"{self.project}.vault"
 
     @property
     def record(self) -> Path:
@@ -82,36 +89,43 @@ def source() -> Path:
 
 
 def deploy(site: Site, port: int, tag: str) -> None:
-    """Bring the working directory to the healthy sources, committed, with nothing beside them.
+    """Bring the working directory to the healthy sources, in a history of one commit, with nothing beside them.
 
-    Changes the working directory: artifacts and edits in it are gone. Files that
-    are right keep their times.
+    Changes the working directory: artifacts, edits and later commits are gone. Files
+    that are right keep their times.
     """
     site.directory.mkdir(parents=True, exist_ok=True)
     if not site.password_file.is_file():
-        _write(site.password_file, secrets.token_urlsafe(24) + "\n")
+        write(site.password_file, secrets.token_urlsafe(24) + "\n")
     wanted = {str(p.relative_to(source())): p.read_bytes() for p in sorted(source().rglob("*")) if p.is_file()}
     for path in sorted(site.directory.rglob("*"), reverse=True):
         name = str(path.relative_to(site.directory))
-        if (
-            path.relative_to(site.directory).parts[0] != ".git"
-            and name not in wanted
-            and name not in (".env", "target.yaml")
-        ):
+        if path.relative_to(site.directory).parts[0] not in BESIDE and name not in wanted:
             _remove(path)
     for name, content in wanted.items():
         file = site.directory / name
         if not file.is_file() or file.read_bytes() != content:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-    _commit(site)
-    _write(site.target_file, yaml.safe_dump(_described(site.project, port), sort_keys=False, allow_unicode=True))
+    _first_commit(site)
+    write(site.target_file, yaml.safe_dump(_described(site.project, port), sort_keys=False, allow_unicode=True))
+    describe_build(site, PORT=str(port), DRILLBOOK_TAG=tag, PASSWORD_FILE=str(site.password_file))
+
+
+def describe_build(site: Site, **settings: str) -> None:
+    """Write `.env`: *settings*, else what it says of them, and the build that the sources now ask for."""
+    file = site.directory / ".env"
+    said = dict(line.split("=", 1) for line in file.read_text().splitlines()) if file.is_file() else {}
+    kept = settings or {key: said[key] for key in ("PORT", "DRILLBOOK_TAG", "PASSWORD_FILE")}
     digest = source_digest(site.directory)
-    settings = {
-        "PORT": port, "DRILLBOOK_TAG": tag, "PASSWORD_FILE": site.password_file, "BUILD_ID": f"sandbox-{digest[:12]}",
-        "REVISION": revision(site), "SOURCE_DIGEST": digest,
-    }  # fmt: skip
-    _write(site.directory / ".env", "".join(f"{key}={value}\n" for key, value in settings.items()))
+    build = {"BUILD_ID": f"sandbox-{digest[:12]}", "REVISION": revision(site), "SOURCE_DIGEST": digest}
+    write(file, "".join(f"{key}={value}\n" for key, value in {**kept, **build}.items()))
+
+
+def sources(directory: Path) -> list[Path]:
+    """The deployed files: not git's own, no artifact, nothing that only this machine has."""
+    beside = {*BESIDE, ".next", "node_modules"}
+    return [p for p in directory.rglob("*") if p.is_file() and p.relative_to(directory).parts[0] not in beside]
 
 
 def source_digest(directory: Path) -> str:
@@ -126,13 +140,23 @@ def revision(site: Site) -> str:
     return run_checked(_git(site, "rev-parse", "--short=12", "HEAD"), timeout=60).stdout.strip()
 
 
-def _commit(site: Site) -> None:
-    environment = {**os.environ, **IDENTITY}
-    if not (site.directory / ".git").is_dir():
-        run_checked(_git(site, "init", "-q", "-b", "main"), timeout=60, env=environment)
+def commit(site: Site, message: str, date: str) -> None:
+    """Commit what the working directory holds; nothing when that is committed already."""
+    environment = {**os.environ, **IDENTITY, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
     run_checked(_git(site, "add", "-A"), timeout=60, env=environment)
     if run_checked(_git(site, "status", "--porcelain"), timeout=60, env=environment).stdout:
-        run_checked(_git(site, "commit", "-q", "-m", "Deploy connect"), timeout=60, env=environment)
+        run_checked(_git(site, "commit", "-q", "-m", message), timeout=60, env=environment)
+
+
+def _first_commit(site: Site) -> None:
+    """A history of nothing but the healthy sources: the same revision every time."""
+    asked = (_git(site, "rev-list", "--count", "HEAD"), _git(site, "status", "--porcelain"))
+    is_git = (site.directory / ".git").is_dir()  # else git would speak of the house's own
+    if is_git and [run(argv, timeout=60).stdout.strip() for argv in asked] == ["1", ""]:
+        return
+    shutil.rmtree(site.directory / ".git", ignore_errors=True)
+    run_checked(_git(site, "init", "-q", "-b", "main"), timeout=60, env={**os.environ, **IDENTITY})
+    commit(site, "Deploy connect", FIRST_DEPLOYED)
 
 
 def _git(site: Site, *words: str) -> tuple[str, ...]:
@@ -155,7 +179,7 @@ def _described(project: str, port: int) -> dict[str, Any]:
     return raw
 
 
-def _write(file: Path, text: str) -> None:
+def write(file: Path, text: str) -> None:
     """Write a file of mode 0600, unless it says so already."""
     if file.is_file() and file.read_text() == text:
         return
