@@ -66,7 +66,7 @@ def _escape(lines: list[str]) -> str:
 def _logical(lines: list[str], at: int, escape: str) -> tuple[str, int]:
     """The line at *at* with its continuations, and the index of the line after them."""
     continued = re.compile(re.escape(escape) + r"[ \t]*$")
-    parts, going = [], True
+    parts, going = list[str](), True
     while going and at < len(lines):
         line = lines[at]
         at += 1
