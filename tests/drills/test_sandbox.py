@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from drillbook.act import breakage, practice, sandbox
+from drillbook.act import belongings, breakage, practice, sandbox
 from drillbook.act.site import Site, source_digest
 from drillbook.errors import BadParameters
+from drillbook.observe.command import run_checked
 
 TYPE_ERROR = "TypeError: Cannot read properties of undefined (reading 'findUnique')"
 MISSING_TABLE = "The table `public.organizations` does not exist in the current database."
@@ -44,7 +45,7 @@ def test_the_schema_is_the_reports(healthy: Site) -> None:
     assert practice.shape(psql) == {"tables": 24, "indexes": 73, "foreign_keys": 22}
     tables = ("users", "organizations", "funding_programs", "funding_matches")
     counts = ", ".join(f"(select count(*) from {table})" for table in tables)
-    rows = sandbox.run_checked((*psql, "-At", "-c", f"select {counts}"), timeout=60).stdout.strip()
+    rows = run_checked((*psql, "-At", "-c", f"select {counts}"), timeout=60).stdout.strip()
     assert rows == "10|12|16|50"
 
 
@@ -134,7 +135,7 @@ def test_a_strangers_project_stays_untouched(healthy: Site, foreign_project: Any
 def test_down_removes_the_sandbox_and_all_that_is_its(healthy: Site, engine: Any) -> None:
     """Containers, network, volumes and images of the project are gone afterwards."""
     gone = sandbox.down(healthy.project)
-    assert gone["volumes"] == [f"{healthy.project}_{key}" for key in sandbox.VOLUMES]
+    assert gone["volumes"] == [f"{healthy.project}_{key}" for key in belongings.VOLUMES]
     label = {"label": f"com.docker.compose.project={healthy.project}"}
     assert not engine.containers.list(all=True, filters=label)
     assert not engine.networks.list(filters=label)

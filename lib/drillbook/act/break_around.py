@@ -10,7 +10,7 @@ import yaml
 from drillbook.act.deployments import normal_deploy
 from drillbook.act.leftovers import mount_disk
 from drillbook.act.release import edited, read, recreate, release
-from drillbook.act.sandbox import compose
+from drillbook.act.services import compose
 from drillbook.act.site import Site, write
 from drillbook.errors import BadParameters
 

@@ -23,7 +23,7 @@ from drillbook.act.release import (
     release,
     remarked,
 )
-from drillbook.act.sandbox import compose
+from drillbook.act.services import compose
 from drillbook.act.site import Site, source_digest, sources
 from drillbook.errors import RunbookError
 from drillbook.observe.command import environment, run, run_checked

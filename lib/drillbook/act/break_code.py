@@ -17,7 +17,7 @@ from drillbook.act.release import (
     release,
     remarked,
 )
-from drillbook.act.sandbox import compose, wait_healthy
+from drillbook.act.services import compose, wait_healthy
 from drillbook.act.site import Site
 
 COMPOSE = "compose.yaml"
@@ -40,7 +40,7 @@ def masked_by_mount(site: Site) -> None:
     changes[COMPOSE] = changes[COMPOSE].removesuffix(volume).rstrip() + volume
     release(site, {**changes, **buggy(site)}, "Keep the bundle on a volume")
     build(site, "app1")
-    recreate(site, "app1")
+    compose(site, "up", "--no-start", "--no-build", "--no-deps", "app1")  # the engine fills a new volume from the image
     release(site, mended(site), "Mend the model's name")
     build(site, *APPS)
     recreate(site, *APPS)

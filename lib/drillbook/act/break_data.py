@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from drillbook.act.release import APPS
-from drillbook.act.sandbox import compose, psql, remove_data, wait_healthy
+from drillbook.act.seed import remove_data
+from drillbook.act.services import compose, psql, wait_healthy
 from drillbook.act.site import Site
 from drillbook.observe.command import run_checked
 

@@ -13,7 +13,7 @@ from typing import Any
 from drillbook.act import break_around as around
 from drillbook.act import break_build, break_code, break_data
 from drillbook.act.release import APPS, recreate
-from drillbook.act.sandbox import answer, compose
+from drillbook.act.services import answer, compose
 from drillbook.act.site import Site
 from drillbook.errors import BadParameters
 from drillbook.observe import engine

@@ -6,7 +6,7 @@ import os
 from pathlib import PurePosixPath
 
 from drillbook.act.release import APPS, build, build_on_the_host, read, recreate, release, remarked
-from drillbook.act.sandbox import compose, wait_healthy
+from drillbook.act.services import compose, wait_healthy
 from drillbook.act.site import Site, sources
 
 GENERATED = ("/app/.next/cache/fetch/0a1b2c", "/app/server.log", "/app/lib/__pycache__/tool.cpython-311.pyc")

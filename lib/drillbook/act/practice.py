@@ -16,6 +16,10 @@ select format('select %1$L, count(*), coalesce(sum(hashtextextended(t::text, 0))
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' order by c.oid::regclass::text
 \gexec
+select attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull
+from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'r' and n.nspname = 'public' and attnum > 0 and not attisdropped
+order by attrelid::regclass::text, attnum;
 select indexdef from pg_indexes where schemaname !~ '^pg_' order by 1;
 select conrelid::regclass, conname, pg_get_constraintdef(oid) from pg_constraint order by 1, 2;
 select schemaname, sequencename, last_value from pg_sequences order by 1, 2;
@@ -25,8 +29,22 @@ select datname from pg_database order by 1;
 SHAPE = """select (select count(*) from pg_tables where schemaname = 'public'),
 (select count(*) from pg_indexes where schemaname = 'public'),
 (select count(*) from pg_constraint where contype = 'f')"""
-QUEUE = """local keys = redis.call('KEYS', '*') table.sort(keys) local s = ''
-for _, k in ipairs(keys) do s = s .. k .. redis.sha1hex(redis.call('DUMP', k)) end return redis.sha1hex(s)"""
+# The order in which a set or a hash gives its members differs from one start of the server to the next.
+QUEUE = """local function sorted(key, type)
+  local found = redis.call(type == 'set' and 'SMEMBERS' or 'HGETALL', key)
+  local step, lines = type == 'set' and 1 or 2, {}
+  for i = 1, #found, step do lines[#lines + 1] = table.concat(found, ' ', i, i + step - 1) end
+  table.sort(lines)
+  return table.concat(lines, ',')
+end
+local keys, told = redis.call('KEYS', '*'), ''
+table.sort(keys)
+for _, key in ipairs(keys) do
+  local type = redis.call('TYPE', key).ok
+  local value = (type == 'set' or type == 'hash') and sorted(key, type) or redis.call('DUMP', key)
+  told = told .. key .. ' ' .. redis.sha1hex(value) .. ' '
+end
+return redis.sha1hex(told)"""
 
 
 def load(psql: Sequence[str], rows: int) -> None:
@@ -47,7 +65,7 @@ def load(psql: Sequence[str], rows: int) -> None:
 
 
 def content(psql: Sequence[str]) -> str:
-    """A digest over every row, the schema, the sequences, the roles and the databases."""
+    """A digest over every row, the schema with its columns, the sequences, the roles and the databases."""
     told = run_checked((*psql, "-q", "-At", "-v", "ON_ERROR_STOP=1", "-f", "-"), timeout=600, stdin=CONTENT).stdout
     return hashlib.sha256(told.encode()).hexdigest()
 

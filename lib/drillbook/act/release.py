@@ -8,9 +8,10 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from drillbook.act.history import commit
 from drillbook.act.images import tag
-from drillbook.act.sandbox import compose, wait_healthy
-from drillbook.act.site import Site, commit, describe_build
+from drillbook.act.services import compose, wait_healthy
+from drillbook.act.site import Site, describe_build
 from drillbook.errors import RunbookError
 from drillbook.observe.command import environment, run_checked
 
@@ -27,7 +28,7 @@ def release(site: Site, changes: Mapping[str, str], message: str) -> None:
     """
     for name, text in changes.items():
         (site.directory / name).write_text(text)
-    commit(site, message, datetime.now(UTC).isoformat(timespec="seconds"))
+    commit(site.directory, message, datetime.now(UTC).isoformat(timespec="seconds"))
     describe_build(site)
 
 

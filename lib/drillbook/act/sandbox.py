@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import httpx
-
 from drillbook.act import belongings, leftovers, practice
-from drillbook.act.belongings import BUILT, VOLUMES
+from drillbook.act.belongings import BUILT
 from drillbook.act.images import ensure_images
 from drillbook.act.install import answers, stop_engine, tell
-from drillbook.act.site import Site, deploy, sources, state
-from drillbook.errors import BadParameters, EngineDown, RunbookError
+from drillbook.act.seed import reset_data
+from drillbook.act.services import answer, compose, psql, wait_healthy
+from drillbook.act.site import Site, deploy, remember, remembered, sources, state
+from drillbook.errors import BadParameters, EngineDown
 from drillbook.observe import engine
-from drillbook.observe.command import Completed, environment, run_checked
 
-STATEFUL = ("postgres", "redis-cache", "redis-queue")
-SERVICES = (*BUILT, *STATEFUL, "proxy")
+__all__ = ["all_sandboxes", "answer", "clean", "compose", "down", "psql", "up", "wait_healthy"]
 
 
 def up(project: str = "connect", port: int = 8080, rows: int = 0) -> dict[str, Any]:
@@ -45,7 +41,7 @@ def up(project: str = "connect", port: int = 8080, rows: int = 0) -> dict[str, A
     leftovers.remove_disk(site)
     deploy(site, port, ensure_images())
     built = _build(site)
-    loaded = _reset_data(site, rows)
+    loaded = reset_data(site, rows)
     compose(site, "up", "-d", "--no-build", "--remove-orphans")
     _recreate_edited(site)
     wait_healthy(project)
@@ -101,63 +97,6 @@ def clean() -> None:
     stop_engine()
 
 
-def wait_healthy(project: str = "connect", services: Iterable[str] = SERVICES, timeout: float = 180) -> float:
-    """Wait until every one of *services* runs and is healthy; how long that took, in seconds.
-
-    Raises:
-        RunbookError: some are not after *timeout* seconds; it names them.
-    """
-    site, started = Site(project), time.monotonic()
-    wanted = set(services)
-    while True:
-        facts = engine.containers(site.target)
-        ready = {f.service for f in facts if f.running and f.health == "healthy"}
-        if wanted <= ready:
-            return round(time.monotonic() - started, 1)
-        if time.monotonic() - started > timeout:
-            raise RunbookError(
-                f"not healthy after {timeout:g} s: {', '.join(sorted(wanted - ready))}",
-                f"look at: docker compose -p {project} --project-directory {site.directory} logs",
-            )
-        time.sleep(0.3)
-
-
-def answer(site: Site) -> dict[str, Any]:
-    """What `/api/matches/generate` answers through the proxy. Changes nothing."""
-    try:
-        response = httpx.get(site.target.endpoints["matches"].url, timeout=20)
-    except httpx.HTTPError as error:
-        return {"status": 0, "error": f"{type(error).__name__}: {error}"}
-    is_json = response.headers.get("content-type") == "application/json"
-    told = response.json().get("error", "") if is_json else response.text
-    return {"status": response.status_code, "error": told}
-
-
-def compose(site: Site, *words: str, timeout: float = 900) -> Completed:
-    """Run `docker compose` for the sandbox.
-
-    Raises:
-        CommandFailed: it failed.
-    """
-    return run_checked(site.compose(*words), timeout=timeout, env=environment(site.target))
-
-
-def psql(site: Site) -> tuple[str, ...]:
-    """The argv of psql in the sandbox's server."""
-    return site.compose("exec", "-T", "postgres", "psql", "-X", "-U", "connect", "-d", "connect")
-
-
-def remove_data(site: Site) -> list[str]:
-    """Remove the stateful services' containers and exactly the three named volumes; their names."""
-    compose(site, "rm", "--stop", "--force", *STATEFUL)
-    api = engine.client(site.target).api
-    return [name for name in belongings.volumes(site.target) if not api.remove_volume(name)]
-
-
-def _redis_cli(site: Site, service: str) -> tuple[str, ...]:
-    return site.compose("exec", "-T", service, "redis-cli")
-
-
 def _checked(project: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", project) or project == "embedded":
         raise BadParameters(f"{project!r} cannot be a sandbox's project", "use small letters, digits and -")
@@ -167,11 +106,11 @@ def _checked(project: str) -> str:
 def _build(site: Site) -> bool:
     """Build the sandbox's images, unless the tags still mean what the last healthy build made."""
     environment_file = (site.directory / ".env").read_text()
-    if _remembered(site).get("images") == _images(site) and _remembered(site).get("environment") == environment_file:
+    if remembered(site).get("images") == _images(site) and remembered(site).get("environment") == environment_file:
         return False
     _forget_times(site)
     compose(site, "build", *BUILT)
-    _remember(site, images=_images(site), environment=environment_file)
+    remember(site, images=_images(site), environment=environment_file)
     return True
 
 
@@ -187,59 +126,19 @@ def _images(site: Site) -> dict[str, str]:
     return {service: engine.image_id(client, f"{site.project}-{service}") or "none" for service in BUILT}
 
 
-def _reset_data(site: Site, rows: int) -> bool:
-    """Bring database and redis to the seed; False when they were there already."""
-    if len(belongings.volumes(site.target)) == len(VOLUMES) and _as_seeded(site, rows):
-        return False
-    remove_data(site)
-    _stateful(site)
-    practice.load(psql(site), rows)
-    practice.fill(_redis_cli(site, "redis-queue"), "queue")
-    practice.fill(_redis_cli(site, "redis-cache"), "cache")
-    _remember(site, data=_data(site, rows))
-    return True
-
-
-def _as_seeded(site: Site, rows: int) -> bool:
-    try:
-        _stateful(site)
-        return bool(_remembered(site).get("data") == _data(site, rows))
-    except RunbookError:
-        return False  # what cannot even be read is made anew
-
-
-def _data(site: Site, rows: int) -> list[Any]:
-    return [rows, practice.content(psql(site)), practice.queue(_redis_cli(site, "redis-queue"))]
-
-
-def _stateful(site: Site) -> None:
-    compose(site, "up", "-d", "--no-build", *STATEFUL)
-    wait_healthy(site.project, STATEFUL)
-
-
 def _recreate_edited(site: Site) -> None:
     """Replace containers whose code was changed in place, and a proxy that is older than its configuration."""
     api = engine.client(site.target).api
-    facts = engine.containers(site.target)
-    edited = {f.service for f in facts if f.service in BUILT and _edited(api.diff(f.id) or [])}
+    every = engine.containers(site.target)
+    facts = [fact for fact in every if fact.service in BUILT]
+    with ThreadPoolExecutor() as pool:  # the engine takes its time to compare a container with its image
+        changes = dict(zip((f.service for f in facts), pool.map(api.diff, (f.id for f in facts)), strict=True))
+    stale = {name for name, seen in changes.items() if any(c["Path"].startswith("/app") for c in seen or [])}
     configured = (site.directory / "proxy" / "default.conf").stat().st_mtime
-    outdated = {f.service for f in facts if f.service == "proxy" and _seconds(f.created) < configured}
-    if edited | outdated:
-        compose(site, "up", "-d", "--no-build", "--no-deps", "--force-recreate", *sorted(edited | outdated))
-
-
-def _edited(changes: list[dict[str, Any]]) -> bool:
-    return any(change["Path"].startswith("/app") for change in changes)
+    stale |= {f.service for f in every if f.service == "proxy" and _seconds(f.created) < configured}
+    if stale:
+        compose(site, "up", "-d", "--no-build", "--no-deps", "--force-recreate", *sorted(stale))
 
 
 def _seconds(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
-
-
-def _remembered(site: Site) -> dict[str, Any]:
-    file: Path = site.record
-    return json.loads(file.read_text()) if file.is_file() else {}
-
-
-def _remember(site: Site, **what: Any) -> None:
-    site.record.write_text(json.dumps({**_remembered(site), **what}))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import json
 import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,10 @@ from typing import Any
 import yaml
 
 from drillbook import home
+from drillbook.act.history import first_commit, revision
 from drillbook.errors import BadParameters
-from drillbook.observe.command import run, run_checked
 from drillbook.observe.compose import compose_argv
 from drillbook.target import Target, load_target, parse_target
-
-IDENTITY = {
-    "GIT_AUTHOR_NAME": "connect", "GIT_AUTHOR_EMAIL": "connect@example.com",
-    "GIT_COMMITTER_NAME": "connect", "GIT_COMMITTER_EMAIL": "connect@example.com",
-    "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull,
-}  # fmt: skip
-FIRST_DEPLOYED = "2025-10-12T09:00:00Z"
 
 BESIDE = (".git", ".env", "target.yaml")  # in the working directory, but no part of the deployed sources
 
@@ -107,7 +99,7 @@ def deploy(site: Site, port: int, tag: str) -> None:
         if not file.is_file() or file.read_bytes() != content:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-    _first_commit(site)
+    first_commit(site.directory)
     write(site.target_file, yaml.safe_dump(_described(site.project, port), sort_keys=False, allow_unicode=True))
     describe_build(site, PORT=str(port), DRILLBOOK_TAG=tag, PASSWORD_FILE=str(site.password_file))
 
@@ -118,7 +110,7 @@ def describe_build(site: Site, **settings: str) -> None:
     said = dict(line.split("=", 1) for line in file.read_text().splitlines()) if file.is_file() else {}
     kept = settings or {key: said[key] for key in ("PORT", "DRILLBOOK_TAG", "PASSWORD_FILE")}
     digest = source_digest(site.directory)
-    build = {"BUILD_ID": f"sandbox-{digest[:12]}", "REVISION": revision(site), "SOURCE_DIGEST": digest}
+    build = {"BUILD_ID": f"sandbox-{digest[:12]}", "REVISION": revision(site.directory), "SOURCE_DIGEST": digest}
     write(file, "".join(f"{key}={value}\n" for key, value in {**kept, **build}.items()))
 
 
@@ -135,32 +127,14 @@ def source_digest(directory: Path) -> str:
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
-def revision(site: Site) -> str:
-    """The commit that is deployed."""
-    return run_checked(_git(site, "rev-parse", "--short=12", "HEAD"), timeout=60).stdout.strip()
+def remembered(site: Site) -> dict[str, Any]:
+    """What `remember` kept."""
+    return json.loads(site.record.read_text()) if site.record.is_file() else {}
 
 
-def commit(site: Site, message: str, date: str) -> None:
-    """Commit what the working directory holds; nothing when that is committed already."""
-    environment = {**os.environ, **IDENTITY, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
-    run_checked(_git(site, "add", "-A"), timeout=60, env=environment)
-    if run_checked(_git(site, "status", "--porcelain"), timeout=60, env=environment).stdout:
-        run_checked(_git(site, "commit", "-q", "-m", message), timeout=60, env=environment)
-
-
-def _first_commit(site: Site) -> None:
-    """A history of nothing but the healthy sources: the same revision every time."""
-    asked = (_git(site, "rev-list", "--count", "HEAD"), _git(site, "status", "--porcelain"))
-    is_git = (site.directory / ".git").is_dir()  # else git would speak of the house's own
-    if is_git and [run(argv, timeout=60).stdout.strip() for argv in asked] == ["1", ""]:
-        return
-    shutil.rmtree(site.directory / ".git", ignore_errors=True)
-    run_checked(_git(site, "init", "-q", "-b", "main"), timeout=60, env={**os.environ, **IDENTITY})
-    commit(site, "Deploy connect", FIRST_DEPLOYED)
-
-
-def _git(site: Site, *words: str) -> tuple[str, ...]:
-    return ("git", "-c", "safe.directory=*", "-C", str(site.directory), *words)
+def remember(site: Site, **what: Any) -> None:
+    """Keep what the healthy stack looks like, for the next time that it is made."""
+    site.record.write_text(json.dumps({**remembered(site), **what}))
 
 
 def _described(project: str, port: int) -> dict[str, Any]:
