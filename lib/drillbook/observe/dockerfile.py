@@ -8,13 +8,8 @@ from typing import Any
 from drillbook.observe.dockerfile_syntax import bases, external, parse, stage_of
 from drillbook.observe.engine import answering
 from drillbook.observe.facts import BaseFact, DockerfileFact, ServiceFact
+from drillbook.observe.ignore import ignore_file
 from drillbook.observe.image import seconds
-
-DERIVED = (
-    ".next", ".nuxt", ".output", ".svelte-kit", ".turbo", ".parcel-cache", ".cache", "dist", "build", "out", "target",
-    "bin", "obj", "node_modules", "__pycache__", "vendor/bundle", ".gradle", ".venv",
-)  # fmt: skip
-"""Folders that the builds of well-known tools write beside the sources."""
 
 
 def dockerfile(service: ServiceFact) -> DockerfileFact | None:
@@ -30,8 +25,7 @@ def dockerfile(service: ServiceFact) -> DockerfileFact | None:
     text = service.dockerfile_inline or _read(file)
     if text is None:
         return None
-    own = file.with_name(f"{file.name}.dockerignore")
-    ignore = own if own.is_file() and not service.dockerfile_inline else folder / ".dockerignore"
+    ignore = folder / ".dockerignore" if service.dockerfile_inline else ignore_file(folder, service.dockerfile)
     ignored = _read(ignore)
     return DockerfileFact(
         service=service.name,
@@ -41,7 +35,6 @@ def dockerfile(service: ServiceFact) -> DockerfileFact | None:
         ignore_path=str(ignore),
         ignore_text=ignored or "",
         has_ignore=ignored is not None,
-        lets_in=_lets_in(folder, ignored or ""),
     )
 
 
@@ -50,15 +43,6 @@ def _read(file: Path) -> str | None:
         return file.read_text(errors="replace")
     except OSError:
         return None
-
-
-def _lets_in(folder: Path, ignore_text: str) -> tuple[str, ...]:
-    from docker.utils.build import PatternMatcher
-
-    lines = [line.strip() for line in ignore_text.removeprefix("\ufeff").splitlines()]
-    matcher = PatternMatcher([line for line in lines if line and not line.startswith("#")])
-    names = [*DERIVED, *([".git"] if (folder / ".git").exists() else [])]
-    return tuple(name for name in names if not matcher.matches(f"{name}/x"))
 
 
 def base_of(engine: Any, service: ServiceFact, fact: DockerfileFact) -> BaseFact | None:
