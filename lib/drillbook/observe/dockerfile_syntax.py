@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from drillbook.observe.facts_code import Instruction
 
 DIRECTIVE = re.compile(r"^#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*$")
-HEREDOC = re.compile(r"(?<![<\w'\"\\])\d*<<(-?)(['\"]?)([^\s<'\"|&;>()]+)\2")
+WORD = re.compile(r"""(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|[^\s'"\\]|['"\\])+""")
+DOCUMENT = re.compile(r"\d*<<(-?)([^<]+)")
 HOLDS_DOCUMENTS = ("RUN", "COPY", "ADD", "ONBUILD")
 VARIABLE = re.compile(r"\\(\$)|\$(?:(\w+)|\{(\w+)(?::?([-+])((?:[^{}]|\$\{[^{}]*\})*))?\})")
 
 
 @dataclass(frozen=True)
 class From:
-    """A FROM as it is written: the reference, the name that the stage is given, the flags before."""
+    """A FROM: the reference with its variables filled in, and the name that the stage is given, in small letters."""
 
     instruction: Instruction
     reference: str
     name: str
-    flags: str
 
 
 def parse(text: str) -> tuple[Instruction, ...]:
@@ -82,7 +82,9 @@ def _documents(lines: list[str], at: int, word: str, value: str) -> tuple[list[s
     body = list[str]()
     if word not in HOLDS_DOCUMENTS or re.match(r"(?:--\S+\s+)*\[", value.lstrip()):
         return body, at
-    for tabs, _, name in HEREDOC.findall(value):
+    opened = [match.groups() for word in WORD.findall(value) if (match := DOCUMENT.fullmatch(word))]
+    for tabs, quoted in opened:
+        name = re.sub(r"['\"]", "", quoted)
         while at < len(lines):
             line = lines[at]
             at += 1
@@ -129,9 +131,9 @@ def bases(instructions: tuple[Instruction, ...], given: Mapping[str, str]) -> tu
 
 
 def _from(instruction: Instruction, values: Mapping[str, str]) -> From:
-    match = re.match(r"((?:--\S+\s+)*)(\S+)(?:\s+[aA][sS]\s+(\S+))?", instruction.value)
-    flags, reference, name = match.groups() if match else ("", "", "")
-    return From(instruction, expand(reference, values).strip("\"'"), (name or "").lower(), flags or "")
+    match = re.match(r"(?:--\S+\s+)*(\S+)(?:\s+[aA][sS]\s+(\S+))?", instruction.value)
+    reference, name = match.groups() if match else ("", "")
+    return From(instruction, expand(reference, values).strip("\"'"), (name or "").lower())
 
 
 def stage_of(stages: tuple[From, ...], wanted: str) -> int:
@@ -148,6 +150,6 @@ def external(stages: tuple[From, ...], index: int) -> From | None:
         stage = stages[index]
         above = [i for i in range(index) if stages[i].name == stage.reference.lower() and stages[i].name]
         if not above:
-            return None if stage.reference in ("", "scratch") else replace(stage)
+            return None if stage.reference in ("", "scratch") else stage
         index = above[-1]
     return None
