@@ -57,15 +57,20 @@ def _checked(lines: tuple[str, ...]) -> list[str]:
     text = "\n".join(lines)
     clone, download = CLONE.search(text), DOWNLOAD.search(text)
     if clone:
-        words = [w for w in clone["rest"].replace("\\\n", " ").split() if not w.startswith("-")]
-        folder = (
-            words[-1] if len(words) > 1 else (words or ["."])[0].rstrip("/").rpartition("/")[2].removesuffix(".git")
-        )
+        folder = _cloned(clone["rest"].replace("\\\n", " ").split())
         return _after(text, clone.end(), f'git -C {folder} checkout "${{FETCH_REF}}"')
     file = OUTPUT.search(download[0]) if download else None
     if download and file:
         return _after(text, download.end(), f'echo "${{FETCH_REF}}  {file["file"]}" | sha256sum -c -')
     return list(lines)
+
+
+def _cloned(words: list[str]) -> str:
+    """The folder that `git clone` makes, by its arguments."""
+    at = next((n for n, word in enumerate(words) if not word.startswith("-") and re.search(r"[:/]", word)), None)
+    if at is None:
+        return "."
+    return words[at + 1] if at + 1 < len(words) else words[at].rstrip("/").rpartition("/")[2].removesuffix(".git")
 
 
 def _after(text: str, end: int, command: str) -> list[str]:
