@@ -1,127 +1,39 @@
 """Targets: one stack with its databases, volumes and endpoints, read from a YAML file.
 
-`parameters/targets/example.yaml` comments every key; this module is its schema.
+`parameters/targets/example.yaml` comments every key; `described` is its schema.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from drillbook import home
+from drillbook.described import (
+    Backup,
+    Code,
+    Database,
+    Endpoint,
+    Name,
+    Part,
+    Prometheus,
+    Service,
+    Signs,
+    Stack,
+    Volume,
+)
 from drillbook.errors import BadTarget
 from drillbook.suggest import nearest, told
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-
-
-def _by_name(value: Any) -> Any:
-    if isinstance(value, str) and not value.startswith(("env:", "file:")):
-        raise ValueError("a secret is named, never written: env:NAME or file:PATH")
-    return value
-
-
-SecretName = Annotated[str, BeforeValidator(_by_name)]
-
-
-class Part(BaseModel):
-    """A part of a target's file; unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Code(Part):
-    """Where a service's code lies in the source tree and in its image.
-
-    `artifacts` are derived folders (`.next`, `dist`); `manifest` is a JSON file
-    in the image whose `sources` maps each bundled path to its sha256.
-    """
-
-    source: str = "."
-    image: str
-    artifacts: tuple[str, ...] = ()
-    manifest: str = ""
-
-    def placed(self, artifact: str) -> str:
-        """The path of *artifact* as seen from the stack's directory."""
-        return str(PurePosixPath(self.source) / artifact)
-
-
-class Service(Part):
-    """What drillbook must know of a compose service beyond its compose file.
-
-    `response` is the URL at which one replica tells its build, with `{address}`
-    for the container's own address.
-    """
-
-    code: Code | None = None
-    response: str = ""
-
-
-class Stack(Part):
-    """A compose project; `directory` and `docker_host` as compose would be given them."""
-
-    project: Name
-    directory: str
-    files: tuple[str, ...] = ("compose.yaml",)
-    env_file: str = ""
-    docker_host: str = ""
-    services: dict[str, Service] = {}
-
-
-class Database(Part):
-    """One PostgreSQL database: in a service of the stack, or at a host (or socket folder)."""
-
-    service: str = ""
-    host: str = ""
-    port: int = 5432
-    dbname: str
-    user: str
-    password: SecretName = ""
-    schema_file: str = ""
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Database:
-        if bool(self.service) == bool(self.host):
-            raise ValueError("give either service (in the stack) or host (a server of its own)")
-        return self
-
-
-class Volume(Part):
-    """How a volume is made consistent before it is archived.
-
-    A `volatile` one (a cache) changes by itself: it is backed up and drilled,
-    but what it holds live is not held against a backup.
-    """
-
-    kind: Literal["files", "redis"] = "files"
-    service: str = ""
-    password: SecretName = ""
-    volatile: bool = False
-
-
-class Endpoint(Part):
-    """A URL with the status it must answer, and the JSON keys that tell its build."""
-
-    url: str
-    status: int = 200
-    build_id: str = ""
-    source_digest: str = ""
-    timeout_seconds: float = 5.0
-
-
-class Backup(Part):
-    """Where backups lie, and how old a proven one may be before a reset."""
-
-    vault: str = "../../outputs/vault"
-    max_age_hours: float = 24.0
-    jobs: int = Field(default=2, ge=1, le=64)
-    rto_budget_seconds: float = 900.0
+__all__ = [
+    "Backup", "Code", "Database", "Endpoint", "Part", "Prometheus", "Service", "Signs", "Stack", "Target", "Volume",
+    "load_target", "parse_target", "secret",
+]  # fmt: skip
 
 
 class Target(Part):
@@ -130,10 +42,11 @@ class Target(Part):
     name: Name
     description: str = ""
     stack: Stack | None = None
-    databases: dict[Name, Database] = {}
-    volumes: dict[str, Volume] = {}
-    endpoints: dict[Name, Endpoint] = {}
+    databases: dict[Name, Database] = Field(default_factory=dict)
+    volumes: dict[str, Volume] = Field(default_factory=dict)
+    endpoints: dict[Name, Endpoint] = Field(default_factory=dict)
     backup: Backup = Backup()
+    signs: Signs = Signs()
     _file: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")

@@ -92,7 +92,7 @@ def whys(notebook: Notebook, name: str) -> Iterator[str]:
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             said = text(before)
-            if before["cell_type"] != "markdown" or not said.startswith("## "):
+            if before["cell_type"] != "markdown" or not re.match(r"##+ ", said):
                 yield "a code cell follows no section"
             elif not all(part in said for part in PARTS) or sorted(PARTS, key=said.find) != list(PARTS):
                 yield f"{said.splitlines()[0]} lacks Why, Expect or If it fails, in this order"

@@ -14,7 +14,9 @@ from drillbook.observe.facts import (
     DatabaseFact,
     DiskFact,
     FilesFact,
+    ProcessFact,
     ResponseFact,
+    SchemaFact,
     ServiceFact,
     Snapshot,
     SourceFact,
@@ -83,6 +85,18 @@ def image(service: str = "app1", **changes: Any) -> FilesFact:
     return replace(FilesFact(NEW, service, "/app", files, {}, dict(SOURCES)), **changes)
 
 
+def process(service: str = "app1", **changes: Any) -> ProcessFact:
+    """A container of *service* that sees its image's files, and nothing else."""
+    there = container(service)
+    fact = ProcessFact(there.id, there.name, service, NEW, 1_760_320_800.0, built_from=dict(SOURCES))
+    return replace(fact, **changes)
+
+
+def expected(**changes: Any) -> SchemaFact:
+    """What the target's schema file declares."""
+    return replace(SchemaFact("schema.sql", True, ("public.organizations", "public.users")), **changes)
+
+
 def backup(**changes: Any) -> BackupFact:
     """A proven backup of an hour ago that holds ten users."""
     rows = {"main/public.users": 10, "main/public.organizations": 12}
@@ -104,7 +118,6 @@ def database(**changes: Any) -> DatabaseFact:
 
 def healthy(**changes: Any) -> Snapshot:
     """Everything as it must be: fresh code, rows in place, a proven backup."""
-    process = replace(image(), subject=container().id)
     fact = Snapshot(
         target="connect", identity=target().identity, containers=(container(), container("postgres")),
         volumes=(VolumeFact("connect_postgres_data", "postgres_data", "", ""),),
@@ -112,9 +125,9 @@ def healthy(**changes: Any) -> Snapshot:
             ServiceFact("app1", "connect-app1", DIRECTORY, "Dockerfile"),
             ServiceFact("postgres", "postgres:16", "", ""),
         ),
-        deployed=source(), sources={"app1": source()}, images=(image(),), processes=(process,), responses=(answer(),),
+        deployed=source(), sources={"app1": source()}, images=(image(),), processes=(process(),), responses=(answer(),),
         databases=(database(),), disks=(DiskFact("/vault", 50, 100),), backups=(backup(),),
-        expected_tables={"main": ("public.organizations", "public.users")},
+        expected={"main": expected()},
     )  # fmt: skip
     return replace(fact, **changes)
 
@@ -127,7 +140,7 @@ def stale_artifact(**changes: Any) -> Snapshot:
     failing = answer(status=500, body="TypeError: Cannot read properties of undefined (reading 'findUnique')")
     fact = healthy(
         deployed=beside, sources={"app1": beside}, images=(old,), responses=(failing,),
-        processes=(replace(old, subject=container().id),),
+        processes=(process(built_from=built),),
     )  # fmt: skip
     return replace(fact, **changes)
 

@@ -22,6 +22,8 @@ PARTS = {
     target.Volume: "volumes.*",
     target.Endpoint: "endpoints.*",
     target.Backup: "backup",
+    target.Signs: "signs",
+    target.Prometheus: "signs.prometheus",
 }
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from drillbook.decide.diagnose import CODE_CAUSES, Diagnosis
-from drillbook.decide.freshness import source_digest
+from drillbook.decide.content import source_digest
+from drillbook.decide.diagnose import CODE_CAUSES, Diagnosis, diagnose
+from drillbook.decide.next_step import CONTAINER_CAUSES
 from drillbook.decide.plan import Plan, Step
 from drillbook.errors import NotProven, NotThisIncident, RunbookError
 from drillbook.observe.facts import BackupFact, Snapshot, SourceFact
@@ -36,7 +37,7 @@ def scope_of(scope: str, diagnosis: Diagnosis) -> str:
     if not found:
         where = f"next: {diagnosis.next.runbook or 'nothing'} ({diagnosis.next.why})"
         raise NotThisIncident(f"no stale code was found on {diagnosis.target}", where, diagnosis.as_json())
-    return "containers" if found == {"stale-container"} else "images"
+    return "containers" if found <= CONTAINER_CAUSES else "images"
 
 
 def fresh_proof(snapshot: Snapshot, max_age_hours: float) -> BackupFact:
@@ -112,10 +113,23 @@ def _stack(stack: Stack, snapshot: Snapshot, scope: str, commands: Commands) -> 
         images = [*_keep(snapshot, names), *_build(snapshot, names, derived, commands), *aside]
     return [
         *images,
-        *(_replace(name, commands.compose) for name in names),
+        *(_replace(name, commands.compose) for name in (*names, *_beside_code(snapshot, names))),
         _volumes(snapshot),
         _answers(snapshot, scope),
     ]
+
+
+def _beside_code(snapshot: Snapshot, names: list[str]) -> list[str]:
+    """Services without code of their own whose container is what is stale: a proxy that caches, an old configuration.
+
+    One that holds a volume is left alone: a reset does not restart data.
+    """
+    services = {c.name: c.service for c in snapshot.containers if not any(m.kind == "volume" for m in c.mounts)}
+    stale = [c for c in diagnose(snapshot).causes if c.id in CONTAINER_CAUSES]
+    found = {services[e.subject] for cause in stale for e in cause.evidence if e.subject in services}
+    if any(cause.id == "stale-proxy" for cause in stale):
+        found |= {c.service for c in snapshot.containers if c.ports and c.name in services}
+    return sorted(found - set(names))
 
 
 def _aside(path: str) -> Step:

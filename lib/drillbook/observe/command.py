@@ -47,8 +47,9 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     stdin: str = "",
+    errors: str = "replace",
 ) -> Completed:
-    """Run *argv* to its end and capture everything, whatever the exit code.
+    """Run *argv* to its end and capture everything, whatever the exit code; *errors* decodes what is not UTF-8.
 
     Raises:
         CommandFailed: it is not there, or ran longer than *timeout* seconds; it is then
@@ -66,7 +67,7 @@ def run(
             "look at what it waits for, then run the runbook again",
         ) from error
     seconds = time.monotonic() - started
-    code, texts = child.returncode, [text.decode(errors="replace") for text in (out, err)]
+    code, texts = child.returncode, [text.decode(errors=errors) for text in (out, err)]
     return Completed(tuple(argv), code, texts[0], texts[1], seconds)
 
 

@@ -5,6 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from drillbook.observe.facts_code import (
+    BaseFact,
+    ContextFact,
+    DockerfileFact,
+    FilesFact,
+    ImageFact,
+    ProcessFact,
+    SourceFact,
+)
+from drillbook.observe.facts_data import BackupFact, DatabaseFact, DiskFact, SchemaFact
+from drillbook.observe.facts_signs import CachesFact, IncidentFact, SignsFact
+
+__all__ = [
+    "BackupFact", "BaseFact", "CachesFact", "ConfigFact", "ContainerFact", "ContextFact", "DatabaseFact", "DiskFact",
+    "DockerfileFact", "FilesFact", "ImageFact", "IncidentFact", "Mount", "ProcessFact", "ResponseFact", "SchemaFact",
+    "ServiceFact", "SignsFact", "Snapshot", "SourceFact", "VolumeFact",
+]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Mount:
@@ -19,7 +37,10 @@ class Mount:
 
 @dataclass(frozen=True)
 class ContainerFact:
-    """A container of the target, as the engine tells it. `tag_image_id` is what its tag means now."""
+    """A container of the target, as the engine tells it. `tag_image_id` is what its tag means now.
+
+    `ports` are the host's ports that it publishes; `config_hash` is compose's label.
+    """
 
     id: str
     name: str
@@ -36,6 +57,9 @@ class ContainerFact:
     restarts: int
     mounts: tuple[Mount, ...] = ()
     networks: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    restart_policy: str = ""
+    config_hash: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,47 +74,52 @@ class VolumeFact:
 
 @dataclass(frozen=True)
 class ServiceFact:
-    """A service as the compose file, rendered by compose itself, declares it."""
+    """A service as the compose file, rendered by compose itself, declares it.
+
+    `replicas` is how many containers it asks for, `build_args` and `build_target` what a build is
+    given, `cache_from` and `cache_to` the caches that a build names. `context` may be no local
+    folder (a git URL); `dockerfile_inline` is the Dockerfile that stands in the compose file itself.
+    """
 
     name: str
     image: str
     context: str
     dockerfile: str
     volumes: tuple[tuple[str, str], ...] = ()
+    replicas: int = 1
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    build_target: str = ""
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
+    dockerfile_inline: str = ""
 
 
 @dataclass(frozen=True)
-class SourceFact:
-    """A source tree: path → sha256 of every tracked file, the untracked artifacts, what `.dockerignore` lets in."""
+class ConfigFact:
+    """A container's configuration held against the compose file as it is now.
 
-    directory: str
-    revision: str
-    tracked: Mapping[str, str]
-    artifacts: Mapping[str, str]
-    dirty: tuple[str, ...] = ()
-    ignore_patterns: tuple[str, ...] = ()
-    artifacts_in_context: tuple[str, ...] = ()
-    is_git: bool = True
-
-
-@dataclass(frozen=True)
-class FilesFact:
-    """path → sha256 of the files below one folder of an image or of a running container.
-
-    `built_from` is what the embedded manifest says of the sources: path → sha256.
+    `wanted` is the hash that compose gives the service now, empty where it could not
+    be asked; `differs` names what is not the same (`environment DEFAULT_ORGANIZATION`,
+    `file /etc/nginx/conf.d/default.conf`, `image`), never a value. `unread` are mounted
+    files that could not be held against the host's, with the reason.
     """
 
-    subject: str
+    container: str
     service: str
-    folder: str
-    files: Mapping[str, str]
-    labels: Mapping[str, str] = field(default_factory=dict)
-    built_from: Mapping[str, str] = field(default_factory=dict)
+    wanted: str
+    actual: str
+    differs: tuple[str, ...] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ResponseFact:
-    """What a URL answered; `status` 0 means that nothing answered, and `error` says why."""
+    """What a URL answered; `status` 0 means that nothing answered, and `error` says why.
+
+    `via` is `proxy` for an endpoint as users ask it, else the service that was asked straight, and
+    `replica` its container. `headers` are those that tell of caches, in small letters. An endpoint
+    that tells its build is asked several times: one fact for each different answer, `times` how often.
+    """
 
     endpoint: str
     url: str
@@ -102,44 +131,9 @@ class ResponseFact:
     build_id: str = ""
     source_digest: str = ""
     via: str = "proxy"
-
-
-@dataclass(frozen=True)
-class DatabaseFact:
-    """A database as it is now: its tables with rows, or why it cannot be asked.
-
-    `oid` tells it from another of the same name, put in its place.
-    """
-
-    key: str
-    dbname: str
-    reachable: bool
-    error: str = ""
-    server_version: str = ""
-    rows: Mapping[str, int] = field(default_factory=dict)
-    system_identifier: str = ""
-    oid: str = ""
-
-
-@dataclass(frozen=True)
-class DiskFact:
-    """Free and total bytes of the file system that holds *path*."""
-
-    path: str
-    free_bytes: int
-    total_bytes: int
-
-
-@dataclass(frozen=True)
-class BackupFact:
-    """A backup of the vault as the planner needs it."""
-
-    name: str
-    ended: str
-    age_seconds: float
-    proven: bool
-    rows: Mapping[str, int] = field(default_factory=dict)
-    identity: str = ""
+    replica: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -147,6 +141,8 @@ class Snapshot:
     """Everything observed at one moment. What could not be observed is absent and named in `unknown`.
 
     `deployed` is the compose project's whole folder, `sources` the part of it that is each service's code.
+    `images` holds the code of every image that a service's tag means or that a container runs;
+    `engine_images` the same images as the engine tells them, by id. `expected`: database → its schema.
     """
 
     target: str
@@ -156,11 +152,20 @@ class Snapshot:
     services: tuple[ServiceFact, ...] = ()
     deployed: SourceFact | None = None
     sources: Mapping[str, SourceFact] = field(default_factory=dict)
+    generated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    contexts: Mapping[str, ContextFact] = field(default_factory=dict)
+    dockerfiles: Mapping[str, DockerfileFact] = field(default_factory=dict)
     images: tuple[FilesFact, ...] = ()
-    processes: tuple[FilesFact, ...] = ()
+    engine_images: Mapping[str, ImageFact] = field(default_factory=dict)
+    bases: Mapping[str, BaseFact] = field(default_factory=dict)
+    processes: tuple[ProcessFact, ...] = ()
+    configs: tuple[ConfigFact, ...] = ()
     responses: tuple[ResponseFact, ...] = ()
     databases: tuple[DatabaseFact, ...] = ()
+    expected: Mapping[str, SchemaFact] = field(default_factory=dict)
+    filled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     disks: tuple[DiskFact, ...] = ()
     backups: tuple[BackupFact, ...] = ()
-    expected_tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    caches: CachesFact | None = None
+    signs: SignsFact | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)

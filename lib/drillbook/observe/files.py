@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from drillbook.errors import RunbookError
+from drillbook.observe.digests import key_of, recall, remember
 from drillbook.observe.facts import FilesFact
+from drillbook.observe.names import printable
 from drillbook.target import Code
 
 MANIFEST_LIMIT = 8 << 20
+CHUNK = 1 << 20
 
 
 class Stream(io.RawIOBase):
@@ -40,23 +45,25 @@ class Stream(io.RawIOBase):
 
 @dataclass
 class Found:
-    """What a tar stream held: path → sha256, and the content of the one file that was asked for."""
+    """What a tar stream held: path → sha256 and stamp, and the content of the files that were asked for."""
 
     files: dict[str, str] = field(default_factory=dict)
-    wanted: bytes = b""
+    stamps: dict[str, tuple[int, int]] = field(default_factory=dict)
+    wanted: dict[str, bytes] = field(default_factory=dict)
 
 
-def read_tar(chunks: Iterator[bytes], strip: str, wanted: str = "") -> Found:
+def read_tar(chunks: Iterator[bytes], strip: str, wanted: Container[str] = ()) -> Found:
     """Every regular file and link of a tar stream by content, the folder *strip* taken off the front."""
     found = Found()
     source = io.BufferedReader(Stream(chunks), 1 << 20)
-    with tarfile.open(fileobj=source, mode="r|*", errors="backslashreplace") as archive:
+    with tarfile.open(fileobj=source, mode="r|", errors="surrogateescape") as archive:
         for member in archive:
-            path = _below(member.name, strip)
+            archive.members = []  # type: ignore[attr-defined]  # a stream never goes back, and 50,000 of them take 100 MB
+            path = _below(printable(member.name), strip)
             if member.issym():
-                found.files[path] = hashlib.sha256(member.linkname.encode()).hexdigest()
+                found.files[path] = hashlib.sha256(os.fsencode(member.linkname)).hexdigest()
             elif member.islnk():  # a second name of a file that came before
-                found.files[path] = found.files.get(_below(member.linkname, strip), "")
+                found.files[path] = found.files.get(_below(printable(member.linkname), strip), "")
             elif member.isfile():
                 _file(archive, member, path, wanted, found)
     return found
@@ -66,12 +73,13 @@ def _below(name: str, strip: str) -> str:
     return name.removeprefix("./").lstrip("/").removeprefix(f"{strip}/")
 
 
-def _file(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, wanted: str, found: Found) -> None:
+def _file(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, wanted: Container[str], found: Found) -> None:
     handle = archive.extractfile(member)
     assert handle is not None
-    if path == wanted and member.size <= MANIFEST_LIMIT:
-        found.wanted = handle.read()
-        found.files[path] = hashlib.sha256(found.wanted).hexdigest()
+    found.stamps[path] = (member.size, int(member.mtime))
+    if path in wanted and member.size <= MANIFEST_LIMIT:
+        found.wanted[path] = handle.read()
+        found.files[path] = hashlib.sha256(found.wanted[path]).hexdigest()
     else:
         found.files[path] = hashlib.file_digest(handle, "sha256").hexdigest()  # type: ignore[arg-type]
 
@@ -79,45 +87,93 @@ def _file(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, wanted: 
 def image_files(engine: Any, image: str, service: str, code: Code) -> FilesFact:
     """The service's code in *image*, from a container that is created, never started, and removed.
 
-    Changes nothing that lasts: the helper container is gone before this returns.
+    Changes nothing that lasts: the helper container is gone before this returns. What
+    the same layers held is remembered, and not read again.
 
     Raises:
-        RunbookError: the image is gone from the engine.
+        RunbookError: the image is gone from the engine, or the engine breaks off.
+    """
+    with spoken_for(f"image {image[:19]} of {service}"):
+        seen = engine.api.inspect_image(image)
+        labels = (seen["Config"] or {}).get("Labels") or {}
+        key = key_of("image", seen["RootFS"].get("Layers") or image, code.image, code.manifest, code.build_id)
+        told = recall("image", key) or _look(engine, image, code)
+    remember("image", key, told)
+    stamps = {path: (size, time) for path, (size, time) in told["stamps"].items()}
+    return FilesFact(
+        image, service, code.image, told["files"], labels, told["built_from"], stamps, str(told["build_id"])
+    )  # fmt: skip
+
+
+def _look(engine: Any, image: str, code: Code) -> dict[str, Any]:
+    with helper(engine, image) as container:
+        found = archive(engine, container, code.image, {code.manifest, code.build_id})
+    sources, build_id = told_by(found.wanted.get(code.manifest, b""), found.wanted.get(code.build_id, b""))
+    return {"files": found.files, "stamps": found.stamps, "built_from": sources, "build_id": build_id}
+
+
+@contextmanager
+def spoken_for(what: str) -> Iterator[None]:
+    """Turns what the engine, or the way to it, may say into a fact about *what*.
+
+    Raises:
+        RunbookError: it is gone, or the engine breaks off.
     """
     import docker
+    import requests
 
     try:
-        labels = (engine.api.inspect_image(image)["Config"] or {}).get("Labels") or {}
-    except docker.errors.ImageNotFound as error:
-        raise RunbookError(f"image {image[:19]} of {service} is gone from the engine", "build it again") from error
-    helper = engine.api.create_container(image, command=["true"], labels={"drillbook.helper": "digest"})
+        yield
+    except docker.errors.NotFound as error:
+        raise RunbookError(f"{what} is gone from the engine", "build or start it again", str(error)) from error
+    except (docker.errors.DockerException, requests.RequestException, OSError, tarfile.TarError) as error:
+        said = getattr(error, "explanation", None) or str(error) or type(error).__name__
+        raise RunbookError(f"{what} could not be read: {said}", "run this again; nothing was changed") from error
+
+
+@contextmanager
+def helper(engine: Any, image: str) -> Iterator[str]:
+    """A container of *image* that is created and never started; it is removed, with its anonymous volumes."""
+    labels = {"drillbook.helper": "digest"}
+    made = engine.api.create_container(image, command=["true"], labels=labels)
     try:
-        found = _archive(engine, helper["Id"], code)
+        yield str(made["Id"])
     finally:
-        engine.api.remove_container(helper["Id"], v=True, force=True)
-    return FilesFact(image, service, code.image, found.files, labels, _sources(found.wanted))
+        with suppress_gone():
+            engine.api.remove_container(made["Id"], v=True, force=True)
 
 
-def process_files(engine: Any, container: str, service: str, code: Code) -> FilesFact:
-    """The service's code as the running container sees it, mounts included. Changes nothing."""
-    found = _archive(engine, container, code)
-    return FilesFact(container, service, code.image, found.files, {}, _sources(found.wanted))
+@contextmanager
+def suppress_gone() -> Iterator[None]:
+    """Someone else removed it first: that is what was wanted."""
+    import docker
+
+    with suppress(docker.errors.NotFound):
+        yield
 
 
-def _archive(engine: Any, container: str, code: Code) -> Found:
+def archive(engine: Any, container: str, folder: str, wanted: Container[str]) -> Found:
+    """All files below *folder* of a container that does not run; nothing where it has no such folder."""
     import docker
 
     try:
-        chunks, _ = engine.api.get_archive(container, code.image)
-    except docker.errors.NotFound:
+        chunks, _ = engine.api.get_archive(container, folder, chunk_size=CHUNK)
+    except docker.errors.NotFound as error:
+        if "No such container" in str(error.explanation):
+            raise
         return Found()
-    return read_tar(iter(chunks), code.image.rstrip("/").rsplit("/", 1)[-1], code.manifest)
+    return read_tar(iter(chunks), printable(folder.rstrip("/").rsplit("/", 1)[-1]), wanted)
 
 
-def _sources(manifest: bytes) -> dict[str, str]:
+def told_by(manifest: bytes, build_id: bytes = b"") -> tuple[dict[str, str], str]:
+    """What a bundle's manifest says: its sources, path → sha256, and its build; the build id file's first line else."""
+    line = build_id.decode(errors="replace").strip().partition("\n")[0][:200]
     try:
         told = json.loads(manifest or b"{}")
     except ValueError:
-        return {}
-    sources = told.get("sources") if isinstance(told, dict) else None
-    return {str(k): str(v) for k, v in sources.items()} if isinstance(sources, dict) else {}
+        return {}, line
+    if not isinstance(told, dict):
+        return {}, line
+    sources = told.get("sources")
+    named = {str(k): str(v) for k, v in sources.items()} if isinstance(sources, dict) else {}
+    return named, str(told.get("build_id") or line)[:200]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
-from typing import Any
 from urllib.parse import quote
 
 from drillbook import home
 from drillbook.act import durable
 from drillbook.act.holder import me
 from drillbook.run import executed, jupyter, ledger, runbooks
+from drillbook.run.filled import filled
 from drillbook.run.order import Asked, Order, check
 from drillbook.run.record import Record, new_run_folder, settle
-
-RELATED = re.compile(r"\[[^]]+\]\(\d\d-([a-z]+)\.ipynb\)")
 
 
 def open_runbook(runbook: str, target: str, given: dict[str, str], *, browser: bool) -> int:
@@ -55,30 +52,7 @@ def close(record: Record) -> None:
 def working_copy(order: Order) -> Record:
     """A run folder with the runbook, its parameters injected, and a record of mode `lab`."""
     folder = new_run_folder(order.target.name, order.runbook.name)
-    notebook = json.loads(order.runbook.path.read_bytes())
-    injected = _injected(order)
-    cells = notebook["cells"]
-    tagged = [n for n, cell in enumerate(cells) if "parameters" in cell.get("metadata", {}).get("tags", [])]
-    cells.insert(tagged[0] + 1 if tagged else 0, injected)
-    for cell in cells:
-        if cell["cell_type"] == "markdown":
-            cell["source"] = _reachable("".join(cell["source"]), order)
+    notebook = filled(order)
     notebook.setdefault("metadata", {})["drillbook"] = {"run": folder.name}
     durable.replace(folder / executed.NOTEBOOK, json.dumps(notebook, indent=1, ensure_ascii=False).encode() + b"\n")
     return Record.create(folder, order.runbook.name, order.target.name, parameters=order.parameters, mode="lab")
-
-
-def _reachable(text: str, order: Order) -> str:
-    """*text* with the command that opens a runbook in place of a link that leads nowhere from the copy."""
-    target = order.parameters.get("target", order.target.name)
-    return RELATED.sub(lambda link: f"`drillbook open {link[1]} --target {target}`", text)
-
-
-def _injected(order: Order) -> dict[str, Any]:
-    """The cell that papermill would inject."""
-    from papermill.translators import PythonTranslator
-
-    source = PythonTranslator.codify(order.parameters)
-    metadata = {"tags": ["injected-parameters"]}
-    cell = {"cell_type": "code", "id": "injected-parameters", "metadata": metadata, "source": source}
-    return {**cell, "outputs": [], "execution_count": None}

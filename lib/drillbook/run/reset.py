@@ -16,7 +16,8 @@ from drillbook.observe.facts import Snapshot
 from drillbook.observe.probe import Probe
 from drillbook.observe.snapshot import observe
 from drillbook.run.session import Run
-from drillbook.show import tables
+from drillbook.show import causes as show_causes
+from drillbook.show import levels, tables
 from drillbook.show.view import View, callout
 
 VERBS = (stack, switch)
@@ -43,7 +44,7 @@ class ResetRun(Run):
         """
         found = diagnose(facts)
         self.keep_evidence("before", found.evidence)
-        self.note("confirm", tables.levels(found) + tables.causes(found), causes=sorted(found.names()))
+        self.note("confirm", levels.levels(found) + show_causes.causes(found), causes=sorted(found.names()))
         self.scope = scope_of(scope, found)
         return found
 
@@ -95,7 +96,7 @@ class ResetRun(Run):
             "fail" if left else "pass" if all(e.verdict != "fail" for e in _promised(checks, self.scope)) else "fail"
         )
         self.result(plan=self.acted.as_json(), verdict=verdict, steps=self.done, **self._meanwhile())
-        view = tables.levels(found) + tables.evidence("After the reset", checks) + self._told_meanwhile()
+        view = levels.levels(found) + tables.evidence("After the reset", checks) + self._told_meanwhile()
         self.note("verify", view, verdict=verdict)
         if verdict != "pass":
             names = ", ".join(c.id for c in left) or "endpoints or services still fail"

@@ -14,6 +14,7 @@ from drillbook.observe.data import data_facts
 from drillbook.observe.facts import Snapshot
 from drillbook.observe.snapshot import observe
 from drillbook.run.session import Run
+from drillbook.show import causes as show_causes
 from drillbook.show import tables
 from drillbook.vault.catalog import Backup, Vault
 
@@ -43,7 +44,7 @@ class RestoreRun(Run):
         """
         found = diagnose(facts)
         self.keep_evidence("before", found.evidence)
-        self.note("confirm", tables.causes(found), causes=sorted(found.names()))
+        self.note("confirm", show_causes.causes(found), causes=sorted(found.names()))
         if backup == NEWEST and self._proven_there() and not found.names() & DATA_CAUSES:
             raise NotThisIncident(
                 f"no data is missing on {self.target.name}: nothing was lost since the newest backup",

@@ -13,7 +13,7 @@ from drillbook.observe.database import contents
 from drillbook.observe.facts import Snapshot
 from drillbook.observe.snapshot import observe
 from drillbook.run.session import Run
-from drillbook.show import tables
+from drillbook.show import levels, tables
 from drillbook.target import Target
 from drillbook.vault.catalog import Backup, Vault
 
@@ -42,7 +42,7 @@ class VerifyRun(Run):
         verdict = overall(check.verdict for check in checks)
         self.keep_evidence("verify", checks)
         self.result(verdict=verdict, checks=[check.as_json() for check in checks], against=against)
-        self.note("verify", tables.levels(found) + tables.evidence(f"Checks: {verdict}", checks), verdict=verdict)
+        self.note("verify", levels.levels(found) + tables.evidence(f"Checks: {verdict}", checks), verdict=verdict)
         if verdict != "pass":
             wrong = [c for c in checks if c.verdict == verdict]
             what = f"{len(wrong)} of {len(checks)} checks are {verdict}: {wrong[0].id} {wrong[0].observed}"

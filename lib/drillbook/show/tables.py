@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import html
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from drillbook.decide.diagnose import Diagnosis
 from drillbook.decide.evidence import Evidence
 from drillbook.decide.plan import Plan
 from drillbook.observe.facts import Snapshot
-from drillbook.show.view import COLOURS, FONT, SIGNS, View, callout, folded, table
+from drillbook.show.view import SIGNS, View, callout, folded, table
 
-LEVELS = ("source", "context", "image", "container", "process", "response")
 CODE = ("observed", "expected")
 WORST = ("fail", "unknown", "pass")
 
@@ -61,75 +58,6 @@ def _row(item: Evidence) -> dict[str, object]:
         "verdict": item.verdict, "level": item.level, "subject": item.subject,
         "observed": item.observed, "expected": item.expected,
     }  # fmt: skip
-
-
-def levels(diagnosis: Diagnosis) -> View:
-    """Freshness as a grid: levels across, services down; a sign and a colour in each field."""
-    grid: dict[str, dict[str, str]] = {}
-    for item in diagnosis.evidence:
-        if item.level in LEVELS and item.id.split(":")[0] not in ("alive", "answer"):
-            service = _service(diagnosis, item)
-            row = grid.setdefault(service, {})
-            worst = min(row.get(item.level, "pass"), item.verdict, key=WORST.index)
-            row[item.level] = worst
-    if not grid:
-        return View("", "")
-    head = "".join(f'<th style="padding:4px 10px;text-align:center">{level}</th>' for level in LEVELS)
-    body = "".join(
-        f'<tr><th style="text-align:left;padding:4px 10px 4px 0">{html.escape(name)}</th>{_fields(row)}</tr>'
-        for name, row in grid.items()
-    )
-    page = (
-        f'<div style="{FONT}"><b>Freshness: does what runs say what the source says?</b>'
-        f'<table style="border-collapse:separate;border-spacing:3px;{FONT}"><tr><th></th>{head}</tr>{body}</table>'
-        "</div>"
-    )
-    text = "\n".join(
-        f"{name}: " + ", ".join(f"{level} {row.get(level, '–')}" for level in LEVELS) for name, row in grid.items()
-    )
-    return View(page, f"Freshness\n{text}")
-
-
-def _service(diagnosis: Diagnosis, item: Evidence) -> str:
-    known = {e.subject for e in diagnosis.evidence if e.level == "source"}
-    fitting = [name for name in known if f"-{name}-" in f"-{item.subject}-"]
-    return max(fitting, key=len, default=item.subject)
-
-
-def _fields(row: Mapping[str, str]) -> str:
-    fields = []
-    for level in LEVELS:
-        verdict = row.get(level, "")
-        colour = COLOURS.get(verdict, "#e5e7eb")
-        sign = SIGNS.get(verdict, "–")
-        ink = "#fff" if verdict else "#6b7280"
-        style = f"background:{colour};color:{ink};text-align:center;min-width:74px;padding:4px 8px;border-radius:3px"
-        fields.append(f'<td style="{style}" title="{verdict or "not asked"}">{sign} {verdict or "not asked"}</td>')
-    return "".join(fields)
-
-
-def causes(diagnosis: Diagnosis) -> View:
-    """The causes, the surest first, each with its evidence; or that there is none."""
-    if not diagnosis.causes:
-        kind, title = ("pass", "no cause: everything that was asked is as it must be")
-        if diagnosis.verdict != "pass":
-            kind, title = "unknown", f"verdict {diagnosis.verdict}, but the evidence names no cause"
-        return callout(kind, title)
-    views = []
-    for cause in diagnosis.causes:
-        proof = "\n".join(f"✗ {e.level} {e.subject}: {e.observed} (expected: {e.expected})" for e in cause.evidence)
-        contra = "\n".join(f"✓ {e.level} {e.subject}: {e.observed}" for e in cause.against)
-        detail = f"{cause.says}\n{proof}" + (f"\nwhich rules out:\n{contra}" if contra else "")
-        views.append(callout("fail", f"{cause.id}  (confidence {cause.confidence:.0%})", detail))
-    return sum(views[1:], views[0])
-
-
-def next_step(diagnosis: Diagnosis) -> View:
-    """The one thing to do next, with its command."""
-    after = diagnosis.next
-    command = after.command(diagnosis.target)
-    title = f"Next: {after.runbook}" if after.runbook else "Next"
-    return callout("note", title, f"{after.why}\n{command}".strip())
 
 
 def plan(what: Plan) -> View:

@@ -108,14 +108,17 @@ def folded(summary: str, view: View) -> View:
     return View(page, view.text)
 
 
-def callout(kind: str, title: str, detail: str = "", folded: str = "") -> View:
-    """A coloured box: *title* in bold, *detail* below, *folded* behind a click."""
+def callout(kind: str, title: str, detail: str = "", folded: str = "", link: tuple[str, str] = ("", "")) -> View:
+    """A coloured box: *title* in bold, *detail* below, *folded* behind a click, *link* (its words, where to) last."""
     colour = COLOURS.get(kind, COLOURS["note"])
     more = f'<div style="white-space:pre-wrap;margin-top:2px">{html.escape(detail)}</div>' if detail else ""
     if folded:
         more += (
             f'<details><summary>technical details</summary><pre style="{MONO}">{html.escape(folded)}</pre></details>'
         )
+    words, to = link
+    if to:
+        more += f'<div style="margin-top:2px"><a href="{html.escape(to, quote=True)}">{html.escape(words)}</a></div>'
     page = (
         f'<div style="{FONT};border-left:4px solid {colour};padding:6px 12px;margin:6px 0;overflow-wrap:anywhere">'
         f'<b style="color:{colour}">{html.escape(title)}</b>{more}</div>'

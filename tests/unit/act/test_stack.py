@@ -11,7 +11,7 @@ import pytest
 
 from drillbook.act import stack
 from drillbook.act.executor import Context
-from drillbook.decide.freshness import source_digest
+from drillbook.decide.content import source_digest
 from drillbook.decide.plan import Step
 from drillbook.errors import CommandFailed, StepFailed
 from drillbook.observe.source import source_tree

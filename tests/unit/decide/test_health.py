@@ -62,41 +62,7 @@ def test_silent_endpoint_fails_with_the_reason() -> None:
     assert (found.verdict, found.observed) == ("fail", "ConnectError: refused")
 
 
-def test_lost_tables_are_named() -> None:
-    """A missing table fails the schema and is named."""
-    lost = builders.database(rows={"public.users": 10})
-    found = next(e for e in health(builders.healthy(databases=(lost,))) if e.id == "schema:main")
-    assert (found.verdict, "public.organizations" in found.observed) == ("fail", True)
-
-
-def test_schema_without_expectation_is_unknown() -> None:
-    """With neither a schema file nor a backup nobody knows what must be there."""
-    seen = verdicts(builders.healthy(expected_tables={}, backups=()))
-    assert (seen["schema:main"], seen["rows:main"]) == ("unknown", "pass")
-
-
-def test_empty_tables_fail_when_a_backup_had_rows() -> None:
-    """Tables without a single row fail when the newest backup had some."""
-    empty = builders.database(rows={"public.users": 0, "public.organizations": 0})
-    seen = verdicts(builders.healthy(databases=(empty,)))
-    assert (seen["schema:main"], seen["rows:main"]) == ("pass", "fail")
-
-
-def test_database_that_does_not_answer_is_one_finding() -> None:
-    """A database that is down fails once; nothing is guessed about its schema."""
-    down = builders.database(reachable=False, error="connection refused", rows={})
-    seen = verdicts(builders.healthy(databases=(down,)))
-    assert seen["database:main"] == "fail"
-    assert "schema:main" not in seen
-
-
 @pytest.mark.parametrize(("free", "verdict"), [(4, "fail"), (5, "pass"), (80, "pass")])
 def test_nearly_full_disk_fails(free: int, verdict: str) -> None:
     """Below five percent of free space the disk fails, for a dump would stop half-way."""
     assert verdicts(builders.healthy(disks=(DiskFact("/vault", free, 100),)))["disk:/vault"] == verdict
-
-
-def test_empty_database_without_a_backup_is_unknown() -> None:
-    """No row and no backup may be a new database or a lost one; nobody can tell."""
-    seen = verdicts(builders.healthy(databases=(builders.database(rows={}),), backups=()))
-    assert seen["rows:main"] == "unknown"

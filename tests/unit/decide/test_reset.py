@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drillbook.decide.content import source_digest
 from drillbook.decide.diagnose import diagnose
-from drillbook.decide.freshness import source_digest
 from drillbook.decide.plan import Plan, Step
 from drillbook.decide.reset import fresh_proof, plan_reset, scope_of
 from drillbook.errors import NotProven, NotThisIncident, RunbookError

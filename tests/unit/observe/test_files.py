@@ -5,11 +5,18 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import builders
+import docker
 import pytest
+from engine_images import made, needs_engine, run
 
-from drillbook.observe.files import _sources, read_tar
+from drillbook.errors import RunbookError
+from drillbook.observe import files
+from drillbook.observe.files import image_files, read_tar, told_by
+from drillbook.target import Code
 
 
 def packed(*members: tuple[str, bytes], links: tuple[tuple[str, str, bytes], ...] = ()) -> bytes:
@@ -79,8 +86,8 @@ def test_folders_and_devices_are_no_files() -> None:
 
 def test_manifest_is_read_on_the_way() -> None:
     """The one file that was asked for is kept with its content, and hashed like the rest."""
-    found = read_tar(chunked(packed(("app/.next/m.json", b"{}"), ("app/x", b"x"))), "app", ".next/m.json")
-    assert found.wanted == b"{}"
+    found = read_tar(chunked(packed(("app/.next/m.json", b"{}"), ("app/x", b"x"))), "app", {".next/m.json"})
+    assert found.wanted == {".next/m.json": b"{}"}
     assert found.files[".next/m.json"] == builders.digest("{}")
 
 
@@ -97,4 +104,74 @@ def test_manifest_is_read_on_the_way() -> None:
 )
 def test_manifest_of_another_shape_tells_nothing(manifest: bytes, sources: dict[str, str]) -> None:
     """A bundle whose manifest is not as expected tells nothing of its sources, and breaks nothing."""
-    assert _sources(manifest) == sources
+    assert told_by(manifest)[0] == sources
+
+
+@pytest.fixture
+def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client of the engine, with a memory of its own."""
+    monkeypatch.setenv("DRILLBOOK_OUTPUTS", str(tmp_path / "outputs"))
+    found = docker.from_env()
+    yield found
+    found.close()
+
+
+def helpers(client: Any) -> list[str]:
+    return [c["Id"] for c in client.api.containers(all=True, filters={"label": "drillbook.helper=digest"})]
+
+
+@needs_engine
+def test_an_image_without_a_shell_or_a_command(quiet: Any, tmp_path: Path) -> None:
+    """A distroless image with one file and a VOLUME is read; neither helper nor volume is left behind."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/page.html").write_text("page")
+    image = made("drillbook-test-scratch", tmp_path / "site", "FROM scratch\nCOPY . /app\nVOLUME /app/data\n")
+    volumes = {row["Name"] for row in quiet.api.volumes()["Volumes"] or []}
+    try:
+        fact = image_files(quiet, image, "web", Code(image="/app"))
+        assert fact.files == {"page.html": builders.digest("page")}
+        assert image_files(quiet, image, "web", Code(image="/nowhere")).files == {}
+    finally:
+        run("docker", "image", "rm", "-f", "drillbook-test-scratch")
+    assert helpers(quiet) == []
+    assert {row["Name"] for row in quiet.api.volumes()["Volumes"] or []} == volumes
+
+
+@needs_engine
+def test_the_same_layers_are_not_read_twice(quiet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two images of the same layers, told apart by a label alone, are one reading."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/a.js").write_text("a")
+    one = made("drillbook-test-one", tmp_path / "site", "FROM scratch\nCOPY . /app\nLABEL x=1\n")
+    two = made("drillbook-test-two", tmp_path / "site", "FROM scratch\nCOPY . /app\nLABEL x=2\n")
+    try:
+        first = image_files(quiet, one, "app1", Code(image="/app"))
+        monkeypatch.setattr(files, "helper", None)
+        second = image_files(quiet, two, "app2", Code(image="/app"))
+    finally:
+        run("docker", "image", "rm", "-f", "drillbook-test-one", "drillbook-test-two")
+    assert one != two
+    assert (first.files, first.labels, second.labels) == (second.files, {"x": "1"}, {"x": "2"})
+
+
+@needs_engine
+def test_an_image_that_is_gone_is_a_fact(quiet: Any) -> None:
+    """An image that nobody has is told by its name."""
+    with pytest.raises(RunbookError, match="gone from the engine"):
+        image_files(quiet, "sha256:" + "0" * 64, "app1", Code(image="/app"))
+
+
+@needs_engine
+def test_a_stream_that_breaks_leaves_no_helper(quiet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the engine breaks off in the middle it is a fact, and the helper container is gone."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/a.js").write_text("a" * 100_000)
+    image = made("drillbook-test-broken", tmp_path / "site", "FROM scratch\nCOPY . /app\n")
+    real = quiet.api.get_archive
+    monkeypatch.setattr(quiet.api, "get_archive", lambda *a, **k: ((b"x" * 700 for _ in [1]), real(*a, **k)[1]))
+    try:
+        with pytest.raises(RunbookError, match="could not be read"):
+            image_files(quiet, image, "app1", Code(image="/app"))
+    finally:
+        run("docker", "image", "rm", "-f", "drillbook-test-broken")
+    assert helpers(quiet) == []

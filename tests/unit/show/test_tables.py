@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import builders
 
 from drillbook.decide.diagnose import diagnose
@@ -35,55 +33,6 @@ def test_failures_come_first() -> None:
     assert failed.observed[:20] in text
     html = tables.evidence("Evidence", found.evidence).html
     assert html.index("cannot be listed") < html.index(passed.expected)
-
-
-def test_levels_show_where_it_went_wrong() -> None:
-    """The grid has one row a service, and tells source pass, context fail and image fail of the incident."""
-    text = tables.levels(diagnose(builders.stale_artifact())).text
-    assert "app1: source pass, context fail, image fail, container pass, process pass, response –" in text
-
-
-def test_level_belongs_to_the_longest_name_that_fits() -> None:
-    """A container of `app-worker` is never counted as one of `app`."""
-    names = ("app", "app-worker")
-    snapshot = builders.healthy(
-        containers=tuple(builders.container(name) for name in names),
-        sources={name: builders.source() for name in names},
-        images=tuple(builders.image(name) for name in names),
-        processes=(),
-    )
-    old = replace(snapshot.containers[1], tag_image_id=builders.OLD)
-    text = tables.levels(diagnose(replace(snapshot, containers=(snapshot.containers[0], old)))).text
-    lines = {line.split(":")[0]: line for line in text.splitlines()[1:]}
-    assert "container pass" in lines["app"]
-    assert "container fail" in lines["app-worker"]
-
-
-def test_database_target_has_no_grid() -> None:
-    """A target without code has no freshness to show."""
-    assert tables.levels(diagnose(Snapshot("embedded", "0", databases=(builders.database(),)))).html == ""
-
-
-def test_causes_carry_their_proof() -> None:
-    """Each cause is shown with what speaks for it and what it rules out."""
-    text = tables.causes(diagnose(builders.stale_artifact())).text
-    assert text.startswith("stale-artifact  (confidence 98%)")
-    assert "which rules out" in text
-
-
-def test_no_cause_is_not_always_well() -> None:
-    """Without a cause the callout says whether that means pass or only unknown."""
-    assert tables.causes(diagnose(builders.healthy())).text.startswith("no cause")
-    unseen = diagnose(builders.healthy(unknown={"vault": "cannot be listed"}))
-    assert tables.causes(unseen).text.startswith("verdict unknown")
-
-
-def test_next_step_can_be_copied() -> None:
-    """The next runbook stands there as the command to type."""
-    assert (
-        "drillbook run reset --target connect -p scope=auto"
-        in tables.next_step(diagnose(builders.stale_artifact())).text
-    )
 
 
 def test_plan_shows_each_command_and_what_it_destroys() -> None:

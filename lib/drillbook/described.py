@@ -1,0 +1,144 @@
+"""The parts of a target's file: what each key means, and what it may be."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+
+def _by_name(value: Any) -> Any:
+    if isinstance(value, str) and not value.startswith(("env:", "file:")):
+        raise ValueError("a secret is named, never written: env:NAME or file:PATH")
+    return value
+
+
+SecretName = Annotated[str, BeforeValidator(_by_name)]
+
+
+class Part(BaseModel):
+    """A part of a target's file; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Code(Part):
+    """Where a service's code lies in the source tree and in its image.
+
+    `artifacts` are derived folders (`.next`, `dist`); `manifest` is a JSON file
+    in the image whose `sources` maps each bundled path to its sha256, `build_id` a
+    text file in it that names the build. `generated` are patterns (as in
+    .gitignore) of files that a build or a process makes anew: they may differ.
+    """
+
+    source: str = "."
+    image: str
+    artifacts: tuple[str, ...] = ()
+    manifest: str = ""
+    build_id: str = ""
+    generated: tuple[str, ...] = ()
+
+    def placed(self, artifact: str) -> str:
+        """The path of *artifact* as seen from the stack's directory."""
+        return str(PurePosixPath(self.source) / artifact)
+
+
+class Service(Part):
+    """What drillbook must know of a compose service beyond its compose file.
+
+    `response` is the URL at which one replica tells its build, with `{address}`
+    for the container's own address.
+    """
+
+    code: Code | None = None
+    response: str = ""
+
+
+class Stack(Part):
+    """A compose project; `directory` and `docker_host` as compose would be given them."""
+
+    project: Name
+    directory: str
+    files: tuple[str, ...] = ("compose.yaml",)
+    env_file: str = ""
+    docker_host: str = ""
+    services: dict[str, Service] = {}
+
+
+class Database(Part):
+    """One PostgreSQL database: in a service of the stack, or at a host (or socket folder).
+
+    `filled` names tables (`users`, or `schema.table`) that are never empty when all is well.
+    """
+
+    service: str = ""
+    host: str = ""
+    port: int = 5432
+    dbname: str
+    user: str
+    password: SecretName = ""
+    schema_file: str = ""
+    filled: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Database:
+        if bool(self.service) == bool(self.host):
+            raise ValueError("give either service (in the stack) or host (a server of its own)")
+        return self
+
+
+class Volume(Part):
+    """How a volume is made consistent before it is archived.
+
+    A `volatile` one (a cache) changes by itself: it is backed up and drilled,
+    but what it holds live is not held against a backup.
+    """
+
+    kind: Literal["files", "redis"] = "files"
+    service: str = ""
+    password: SecretName = ""
+    volatile: bool = False
+
+
+class Endpoint(Part):
+    """A URL with the status it must answer, and the JSON keys that tell its build."""
+
+    url: str
+    status: int = 200
+    build_id: str = ""
+    source_digest: str = ""
+    timeout_seconds: float = 5.0
+
+
+class Prometheus(Part):
+    """A query that gives the share of failing requests in percent."""
+
+    url: str
+    query: str
+    timeout_seconds: float = 5.0
+
+
+class Signs(Part):
+    """When cache pollution is suspected: all of it at once, as the report's rule has it.
+
+    The error rate is Prometheus's where it is named, else the endpoints' and the logs'.
+    """
+
+    error_rate_percent: float = 50.0
+    rebuilds: int = 2
+    deployed_within_hours: float = 24.0
+    log_lines: int = Field(default=500, ge=0, le=10_000)
+    log_pattern: str = r"\b(?:\w*Error|Exception|FATAL|PANIC|panic)\b"
+    prometheus: Prometheus | None = None
+
+
+class Backup(Part):
+    """Where backups lie, and how old a proven one may be before a reset."""
+
+    vault: str = "../../outputs/vault"
+    max_age_hours: float = 24.0
+    jobs: int = Field(default=2, ge=1, le=64)
+    rto_budget_seconds: float = 900.0

@@ -1,0 +1,125 @@
+"""Digests that are remembered: of images by their layers, of files by what no program can set back.
+
+Below `outputs/.cache`; removing it is always safe. See docs/decisions/0007.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from drillbook import home
+from drillbook.errors import RunbookError
+from drillbook.observe.names import printable
+
+VERSION = 1
+KEPT = 60
+THREADS, CHUNK, LIMIT = 2, 200, 300_000
+RACY_SECONDS = 2.0
+"""A file that changed less than this before it was hashed may change again within one tick of its clock."""
+
+
+def key_of(*parts: Any) -> str:
+    """A name for what *parts* say."""
+    return hashlib.sha256(json.dumps([VERSION, *parts]).encode()).hexdigest()[:40]
+
+
+def recall(kind: str, key: str) -> dict[str, Any]:
+    """What was remembered; empty when nothing was, or when it cannot be read."""
+    try:
+        told = json.loads((_folder() / f"{kind}-{key}.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def remember(kind: str, key: str, value: Mapping[str, Any]) -> None:
+    """Keep *value*, whole or not at all, mode 0600; where that cannot be, it is computed again next time."""
+    with suppress(OSError):
+        folder = _folder()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        aside = folder / f".{secrets.token_hex(6)}"
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as stream:
+            json.dump(value, stream, separators=(",", ":"))
+        aside.replace(folder / f"{kind}-{key}.json")
+        _sweep(folder)
+
+
+def _folder() -> Path:
+    return home.outputs() / ".cache" / "digests"
+
+
+def _sweep(folder: Path) -> None:
+    files = sorted(folder.glob("*.json"), key=lambda f: f.stat().st_mtime, reverse=True)
+    for file in files[KEPT:]:
+        file.unlink(missing_ok=True)
+
+
+def sha256(file: Path) -> str:
+    """The sha256 of the file's content, in hex; of its target's name for a symbolic link."""
+    if file.is_symlink():
+        return hashlib.sha256(os.fsencode(file.readlink())).hexdigest()
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def file_digests(directory: Path, names: Iterable[str]) -> dict[str, tuple[str, tuple[int, int]]]:
+    """name → sha256, and bytes and whole seconds of the last change, for each file or link of *names* that is there.
+
+    A digest is remembered by device, inode, size, mtime and ctime. `rsync -a` and
+    `touch` set the mtime, which is why BuildKit's size and mtime are a trap; nobody sets the ctime.
+    """
+    key = key_of("files", str(directory))
+    known, now = recall("files", key), time.time()
+    stats = {name: stat for name in names if (stat := _stat(directory / name)) is not None}
+    marks = {n: [s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns] for n, s in stats.items()}
+    same = {n: known[k][5] for n, mark in marks.items() if (k := printable(n)) in known and known[k][:5] == mark}
+    todo = [name for name in marks if name not in same]
+    fresh = _fresh(directory, todo)
+    digests = {name: digest for name in marks if (digest := same.get(name) or fresh.get(name))}
+    settled = {printable(n): [*marks[n], d] for n, d in digests.items() if now - marks[n][4] / 1e9 > RACY_SECONDS}
+    if todo:
+        remember("files", key, {**known, **settled} if len(known) < LIMIT else settled)
+    return {n: (d, (stats[n].st_size, int(stats[n].st_mtime))) for n, d in digests.items()}
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        found = path.lstat()
+    except (OSError, ValueError):
+        return None
+    return found if stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode) else None
+
+
+def _fresh(directory: Path, names: list[str]) -> dict[str, str]:
+    """name → sha256, in a few threads: hashing gives up the interpreter's lock."""
+    parts = [names[start : start + CHUNK] for start in range(0, len(names), CHUNK)]
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+        done = pool.map(lambda part: [(name, _hashed(directory / name)) for name in part], parts)
+        return dict(pair for part in done for pair in part)
+
+
+def _hashed(path: Path) -> str:
+    """The sha256; nothing for a file that has gone meanwhile.
+
+    Raises:
+        RunbookError: it may not be read.
+    """
+    try:
+        return sha256(path)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise RunbookError(
+            f"{printable(str(path))} cannot be read: {error.strerror}", "run this as a user who may read the sources"
+        ) from error

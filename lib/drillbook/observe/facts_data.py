@@ -1,0 +1,78 @@
+"""Facts about what is stored: databases, disks, backups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class DatabaseFact:
+    """A database as it is now: its tables with rows, or why it cannot be asked.
+
+    `oid` tells it from another of the same name, put in its place. Rows of the
+    tables in `estimated` are the server's estimate, never for an empty table.
+    `columns`: schema.table.column → type; `sequences`: name → last value, of those in use.
+    `service` is the stack's service that it runs in, empty for a server of its own.
+    """
+
+    key: str
+    dbname: str
+    reachable: bool
+    error: str = ""
+    server_version: str = ""
+    rows: Mapping[str, int] = field(default_factory=dict)
+    system_identifier: str = ""
+    oid: str = ""
+    estimated: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    indexes: tuple[str, ...] = ()
+    sequences: Mapping[str, int] = field(default_factory=dict)
+    connections: int = 0
+    max_connections: int = 0
+    bytes: int = 0
+    unread: Mapping[str, str] = field(default_factory=dict)
+    rowless: tuple[str, ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict)
+    asked: bool = True
+    service: str = ""
+
+
+@dataclass(frozen=True)
+class SchemaFact:
+    """What a database must have, and who says so.
+
+    `declared` is true for the target's own schema file, false for what the newest
+    backup held: since then a migration may have changed it. `columns` and `indexes` as in
+    `DatabaseFact`; empty where the origin does not tell.
+    """
+
+    origin: str
+    declared: bool
+    tables: tuple[str, ...]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    indexes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DiskFact:
+    """Free and total bytes of the file system that holds *path*; free and total inodes, 0 where it counts none."""
+
+    path: str
+    free_bytes: int
+    total_bytes: int
+    what: str = "vault"
+    free_inodes: int = 0
+    total_inodes: int = 0
+
+
+@dataclass(frozen=True)
+class BackupFact:
+    """A backup of the vault as the planner needs it."""
+
+    name: str
+    ended: str
+    age_seconds: float
+    proven: bool
+    rows: Mapping[str, int] = field(default_factory=dict)
+    identity: str = ""
