@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import builders
+import pytest
 
 from drillbook.observe.compose import _service, compose_argv
 from drillbook.observe.facts import ServiceFact
@@ -52,4 +53,45 @@ def test_services_as_compose_renders_them() -> None:
     }
     config = {"name": "connect", "volumes": {"data": {"name": "connect_data"}}}
     wanted = ServiceFact("app1", "connect-app1", "/opt/connect", "web.Dockerfile", (("connect_data", "/data"),))
-    assert _service(config, "app1", body) == wanted  # type: ignore[arg-type]
+    assert _service(config, "app1", body) == wanted
+
+
+def told(body: dict[str, object]) -> ServiceFact:
+    return _service({"name": "connect"}, "app1", body)
+
+
+@pytest.mark.parametrize(
+    ("body", "replicas"),
+    [
+        ({}, 1),
+        ({"scale": 5}, 5),
+        ({"scale": 0}, 0),
+        ({"deploy": {"replicas": 0}}, 0),
+        ({"deploy": {"replicas": 3}}, 3),
+        ({"deploy": {"replicas": None}}, 1),
+        ({"deploy": None, "scale": None}, 1),
+    ],
+)
+def test_replicas_as_the_file_asks_for_them(body: dict[str, object], replicas: int) -> None:
+    """By either key; none at all is an answer."""
+    assert told(body).replicas == replicas
+
+
+def test_build_is_told_with_its_arguments_target_and_caches() -> None:
+    """An argument without a value is the builder's to fill in; a `$` is one again."""
+    build = {
+        "context": "/srv", "args": {"A": "1", "B": None, "C": "a$$b", "D": 2}, "target": "final",
+        "cache_from": ["type=local,src=/x"], "cache_to": ["type=inline"],
+    }  # fmt: skip
+    fact = told({"build": build})
+    assert fact.build_args == {"A": "1", "C": "a$b", "D": "2"}
+    assert (fact.build_target, fact.cache_from, fact.cache_to) == ("final", ("type=local,src=/x",), ("type=inline",))
+    assert fact.dockerfile == "Dockerfile"
+
+
+def test_context_that_is_no_folder_is_told_as_it_is() -> None:
+    """A git URL is no path, and a Dockerfile in the compose file has no name."""
+    assert told({"build": {"context": "https://h/x.git#main:sub"}}).context == "https://h/x.git#main:sub"
+    inline = told({"build": {"context": "/srv", "dockerfile_inline": "FROM a\nENV B=$$C\n"}})
+    assert (inline.dockerfile, inline.dockerfile_inline) == ("", "FROM a\nENV B=$C\n")
+    assert told({"image": "x"}).context == ""
