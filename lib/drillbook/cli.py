@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from drillbook.errors import BadParameters, RunbookError
 
@@ -137,9 +138,19 @@ def sandbox_up(
     listing.print_json(sandbox.up(project, port, rows))
 
 
-@sandbox.command("break")
+class _Breakages(TyperCommand):
+    """A command whose help ends with what it can break."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from drillbook.run.sandbox import breakages
+
+        self.epilog = "\n\n".join(f"{name}: {what}" for name, what in breakages().items())
+        super().format_help(ctx, formatter)
+
+
+@sandbox.command("break", cls=_Breakages)
 def sandbox_break(how: str, project: ProjectOption = "connect") -> None:
-    """Break the practice stack: stale-artifact, lost-schema; without an engine: lost-schema."""
+    """Break the practice stack as HOW names it, for real; `sandbox up` heals it. Without an engine: lost-schema."""
     from drillbook.run import listing, sandbox
 
     listing.print_json(sandbox.break_(how, project))

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 
 from drillbook.act.history import commit
 from drillbook.act.images import tag
-from drillbook.act.services import compose, wait_healthy
+from drillbook.act.services import STATEFUL, compose, wait_healthy
 from drillbook.act.site import Site, describe_build
 from drillbook.errors import RunbookError
+from drillbook.observe import engine
 from drillbook.observe.command import environment, run_checked
 
 APPS = ("app1", "app2")
@@ -38,9 +39,14 @@ def build(site: Site, *services: str) -> None:
 
 
 def recreate(site: Site, *services: str, force: bool = False) -> None:
-    """`docker compose up -d` of *services* alone, until they are healthy; *force* where compose sees no reason."""
+    """`docker compose up -d` of *services*, until they are healthy; *force* where compose sees no reason.
+
+    What they depend on is left as it is: where some of it is broken, compose is told to forget it.
+    """
+    unwell = {f.service for f in engine.containers(site.target) if not (f.running and f.health == "healthy")}
+    alone = ("--no-deps",) if unwell & set(STATEFUL) else ()
     forced = ("--force-recreate",) if force else ()
-    compose(site, "up", "-d", "--no-build", "--no-deps", *forced, *services)
+    compose(site, "up", "-d", "--no-build", *alone, *forced, *services)
     wait_healthy(site.project, services, timeout=60)
 
 

@@ -137,7 +137,7 @@ def _recreate_edited(site: Site) -> None:
     configured = (site.directory / "proxy" / "default.conf").stat().st_mtime
     stale |= {f.service for f in every if f.service == "proxy" and _seconds(f.created) < configured}
     if stale:
-        compose(site, "up", "-d", "--no-build", "--no-deps", "--force-recreate", *sorted(stale))
+        compose(site, "up", "-d", "--no-build", "--force-recreate", *sorted(stale))
 
 
 def _seconds(moment: str) -> float:

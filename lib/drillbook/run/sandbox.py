@@ -44,6 +44,13 @@ def break_(how: str, project: str) -> dict[str, Any]:
     return {"engine": engine, **break_stack(how, project)}
 
 
+def breakages() -> dict[str, str]:
+    """What `break_` can be told where there are containers, each with what it does."""
+    from drillbook.act.breakage import described
+
+    return described()
+
+
 def down(project: str) -> dict[str, Any]:
     """The practice stack removed from the engine in use, and nothing else.
 
