@@ -1,0 +1,246 @@
+"""A schema file, read: the tables, columns and indexes that it makes. Runs nothing.
+
+sqlglot reads the column lists; heads of statements that it does not know are
+read by their names alone, and the columns of such a table count as unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from drillbook.observe.sql_text import (
+    ALTER,
+    ATTACHED,
+    BLOCK,
+    CALLED,
+    IDENT,
+    INDEX,
+    INDEXES_DROPPED,
+    MOVED,
+    PATH,
+    PROMOTED,
+    RENAMED,
+    SEARCHED,
+    TABLE,
+    TABLES_DROPPED,
+    TYPE,
+    clipped,
+    folded,
+    small,
+    statements,
+)
+from drillbook.observe.sql_types import canonical
+from drillbook.observe.tables import index_text
+
+Found = re.Match[str]
+HARMLESS = frozenset(
+    ["OWNER", "ENABLE", "DISABLE", "FORCE", "REPLICA", "CLUSTER", "ATTACH", "DETACH", "VALIDATE", "SET", "RESET"]
+)
+CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "EXCLUDE")
+
+
+@dataclass
+class Declared:
+    """What a schema file makes. A table's columns are None where they could not be read."""
+
+    tables: dict[str, dict[str, str] | None] = field(default_factory=dict)
+    indexes: dict[str, tuple[bool, str]] = field(default_factory=dict)
+    types: set[str] = field(default_factory=set)
+    schema: str = "public"
+
+    def columns(self) -> dict[str, str]:
+        """schema.table.column → type, of the tables whose columns are all known; an empty type is any."""
+        return {f"{t}.{c}": kind for t, found in self.tables.items() for c, kind in (found or {}).items()}
+
+    def lines(self) -> tuple[str, ...]:
+        """The indexes as `observe.tables.indexes` tells them."""
+        return tuple(sorted(index_text(unique, name, table) for name, (unique, table) in self.indexes.items()))
+
+    def path(self, name: str) -> str:
+        """`schema.name` of *name* as it is written, with or without its schema."""
+        parts = [folded(part) for part in re.findall(IDENT, name)]
+        return ".".join(parts if len(parts) > 1 else [self.schema, *parts])
+
+    def paths(self, names: str) -> list[str]:
+        """The same of a list of names, as DROP takes it."""
+        bare = re.sub(r"\b(CASCADE|RESTRICT)\b", "", names, flags=re.I)
+        return [self.path(found["name"]) for found in re.finditer(PATH, bare)]
+
+
+def read(text: str) -> Declared:
+    """What *text* makes: a hand-written schema, a dump's, or a migration tool's. Never fails."""
+    made = Declared()
+    for statement, tree in statements(text):
+        for pattern, take in EFFECTS:
+            if found := pattern.match(statement):
+                take(made, found, tree)
+                break
+    return made
+
+
+def _create_type(made: Declared, found: Found, _: Any) -> None:
+    made.types.add(made.path(found["name"]))
+
+
+def _create_table(made: Declared, found: Found, tree: Any) -> None:
+    name = made.path(found["name"])
+    if not found["temp"] and name not in made.tables:
+        made.tables[name] = _columns(made, tree)
+
+
+def _create_index(made: Declared, found: Found, _: Any) -> None:
+    table = made.path(found["name"])
+    name = f"{table.partition('.')[0]}.{folded(found['index'])}"
+    made.indexes.setdefault(name, (bool(found["unique"]), table))
+
+
+def _attach_index(made: Declared, found: Found, _: Any) -> None:
+    """A partition's share of an index stands for nothing of its own."""
+    made.indexes.pop(made.path(found["part"]), None)
+
+
+def _promote_index(made: Declared, found: Found, _: Any) -> None:
+    """An index that a constraint took over is the constraint's."""
+    made.indexes.pop(f"{made.path(found['name']).partition('.')[0]}.{folded(found['index'])}", None)
+
+
+def _rename_index(made: Declared, found: Found, _: Any) -> None:
+    old = made.path(found["name"])
+    if old in made.indexes:
+        made.indexes[f"{old.partition('.')[0]}.{folded(found['new'])}"] = made.indexes.pop(old)
+
+
+def _drop_index(made: Declared, found: Found, _: Any) -> None:
+    for name in made.paths(found["names"]):
+        made.indexes.pop(name, None)
+
+
+def _drop_table(made: Declared, found: Found, _: Any) -> None:
+    for name in made.paths(found["names"]):
+        made.tables.pop(name, None)
+        made.indexes = {index: on for index, on in made.indexes.items() if on[1] != name}
+
+
+def _search(made: Declared, found: Found, _: Any) -> None:
+    made.schema = folded(found["name"])
+
+
+def _block(made: Declared, found: Found, _: Any) -> None:
+    """A block may or may not do what it says: the columns of the tables that it names are no longer known."""
+    text = found.string
+    made.types |= {made.path(inner["name"]) for inner in TYPE.finditer(text)}
+    made.tables |= dict.fromkeys(made.path(inner["name"]) for inner in TABLE.finditer(text))
+    altered = {made.path(inner["name"]) for inner in ALTER.finditer(text) if not _harmless(inner)}
+    made.tables |= dict.fromkeys(altered & made.tables.keys())
+
+
+def _move(made: Declared, found: Found, _: Any) -> None:
+    old = made.path(found["name"])
+    _rename(made, old, f"{folded(found['schema'])}.{old.partition('.')[2]}")
+
+
+def _call(made: Declared, found: Found, _: Any) -> None:
+    table = made.path(found["name"])
+    columns = made.tables.get(table)
+    if not found["old"]:
+        _rename(made, table, f"{table.partition('.')[0]}.{folded(found['new'])}")
+    elif columns is not None:
+        columns[folded(found["new"])] = columns.pop(folded(found["old"]), "")
+
+
+def _rename(made: Declared, old: str, new: str) -> None:
+    if old not in made.tables:
+        return
+    made.tables[new] = made.tables.pop(old)
+    schema = new.partition(".")[0]
+    for index, (unique, table) in list(made.indexes.items()):
+        if table == old:
+            del made.indexes[index]
+            made.indexes[f"{schema}.{index.partition('.')[2]}"] = (unique, new)
+
+
+def _alter(made: Declared, found: Found, tree: Any) -> None:
+    from sqlglot import exp
+
+    table = made.path(found["name"])
+    columns = made.tables.get(table)
+    if columns is None:
+        return
+    if isinstance(tree, exp.Alter):
+        for step in tree.args.get("actions") or []:
+            _step(made, columns, step)
+    elif not _harmless(found):
+        made.tables[table] = None
+
+
+def _columns(made: Declared, tree: Any) -> dict[str, str] | None:
+    """The columns of a CREATE TABLE, its parents' included; None where one of them is not known."""
+    from sqlglot import exp
+
+    if not isinstance(tree, exp.Create):
+        return None
+    found: dict[str, str] = {}
+    for parent in _parents(tree):
+        above = made.tables.get(made.path(parent.sql("postgres")))
+        if above is None:
+            return None
+        found |= above
+    own = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
+    for column in own:
+        if isinstance(column, exp.ColumnDef):
+            found[_name(column.this)] = _type(made, column.args.get("kind"))
+    return found if found or isinstance(tree.this, exp.Schema) else None
+
+
+def _parents(tree: Any) -> list[Any]:
+    from sqlglot import exp
+
+    inherited = [t for p in tree.find_all(exp.InheritsProperty) for t in p.expressions]
+    return [*inherited, *(p.this for p in tree.find_all(exp.PartitionedOfProperty, exp.LikeProperty))]
+
+
+def _name(node: Any) -> str:
+    """The column's name of an identifier, or of a column that holds one."""
+    while not isinstance(node.this, str):
+        node = node.this
+    return clipped(node.this if node.args.get("quoted") else small(node.this))
+
+
+def _type(made: Declared, kind: Any) -> str:
+    return canonical(kind.sql("postgres", copy=False), made.types) if kind is not None else ""
+
+
+def _harmless(found: Found) -> bool:
+    """Whether an ALTER TABLE leaves the names and types of columns alone, as far as its first words tell."""
+    words = found["action"].upper().split()
+    if re.search(r",\s*(ADD|DROP|ALTER|RENAME)\b", found.string[found.end() :].partition(";")[0], re.I):
+        return False
+    return (
+        words[0] in HARMLESS
+        or (words[0] in ("ADD", "DROP") and words[1] in CONSTRAINTS)
+        or words == ["RENAME", "CONSTRAINT"]
+    )
+
+
+def _step(made: Declared, columns: dict[str, str], step: Any) -> None:
+    """One action of an ALTER TABLE that sqlglot could read."""
+    from sqlglot import exp
+
+    match step:
+        case exp.ColumnDef():
+            columns.setdefault(_name(step.this), _type(made, step.args.get("kind")))
+        case exp.Drop() if step.args.get("kind") == "COLUMN":
+            for column in step.args.get("tables") or [step.this]:
+                columns.pop(_name(column), None)
+        case exp.AlterColumn() if step.args.get("dtype") is not None:
+            columns[_name(step.this)] = _type(made, step.args["dtype"])
+
+
+EFFECTS: tuple[tuple[re.Pattern[str], Callable[[Declared, Found, Any], None]], ...] = (
+    (TYPE, _create_type), (TABLE, _create_table), (INDEX, _create_index), (MOVED, _move), (CALLED, _call),
+    (PROMOTED, _promote_index), (ALTER, _alter), (ATTACHED, _attach_index), (RENAMED, _rename_index),
+    (TABLES_DROPPED, _drop_table), (INDEXES_DROPPED, _drop_index), (SEARCHED, _search), (BLOCK, _block),
+)  # fmt: skip
