@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+import code_part
 from docker_part import Stack
 
 from drillbook.act import sandbox
@@ -89,6 +90,17 @@ def stack(times: int, rows: int, folder: Path) -> None:
             sandbox.down(PROJECT)
 
 
+def code(times: int, folder: Path) -> None:
+    """An image of 50,000 files and 1 GB: the first look, a later one, and the memory that it takes."""
+    print(f"making an image of {code_part.FILES:,} files and {code_part.BYTES / 1e9:g} GB", file=sys.stderr)
+    with code_part.big_service(folder) as file:
+        bare = f"docker export {code_part.PROJECT}-app-1 | sha256sum"
+        line("first look at 50,000 files", *alternate(times, lambda: code_part.first(file), code_part.export), bare)
+        later = median(seconds(lambda: code_part.look_at(str(file))) for _ in range(times))
+        line("a later look at them", later, None, "the digests of its layers are known")
+        print(f"{'peak RSS, the first look':<32} {code_part.peak_mb(file):>7.0f} MB  a process of its own")
+
+
 def peak(argv: tuple[str, ...]) -> None:
     """The most memory that a process of ours held."""
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -128,6 +140,7 @@ def main() -> None:
             empty_runbook(given.times, folder / "house")
             if ensure_engine() == "docker":
                 stack(given.times, given.rows, folder)
+                code(given.times, folder)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,11 @@ def targets() -> Path:
     return home() / "parameters" / "targets"
 
 
+def incidents() -> Path:
+    """The folder of the known incidents."""
+    return home() / "parameters" / "incidents"
+
+
 def outputs() -> Path:
     """The folder of the runs and the ledger; `DRILLBOOK_OUTPUTS` moves it."""
     named = os.environ.get("DRILLBOOK_OUTPUTS")

@@ -11,7 +11,7 @@ from typing import Any
 
 from drillbook.act import durable
 from drillbook.act.executor import Context, verb
-from drillbook.decide.freshness import differing, source_digest
+from drillbook.decide.content import differing, source_digest
 from drillbook.decide.plan import Step
 from drillbook.errors import StepFailed
 from drillbook.observe import endpoint, engine

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from drillbook.decide.content import below, matching
+from drillbook.decide.content import below, is_code, matching
 from drillbook.observe.facts import (
     BaseFact,
     ContainerFact,
@@ -135,7 +135,7 @@ class ServiceCode:
         """Untracked files of the host that lie byte for byte in the image."""
         files = self.image.files if self.image else {}
         known = {p for p, digest in self.source.artifacts.items() if files.get(p) == digest}
-        through = set(self.context.identical) if self.context else set()
+        through = {p for p in self.context.identical if is_code(p)} if self.context else set()
         allowed = known if self.context is None else known & set(self.context.untracked)
         return tuple(sorted(allowed | through))
 

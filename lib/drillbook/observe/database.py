@@ -46,8 +46,8 @@ def _looked(connection: psycopg.Connection, fact: DatabaseFact) -> DatabaseFact:
         fact = replace(fact, server_version=server_version(connection), **_measured(connection))
         seen = look_at.look(connection)
         return replace(
-            fact, rows=dict(sorted(seen.rows.items())), estimated=tuple(seen.estimated), unread=seen.unread, parts=seen.parts,
-            rowless=tuple(seen.rowless), columns=look_at.columns(connection), indexes=look_at.indexes(connection),
+            fact, rows=dict(sorted(seen.rows.items())), estimated=tuple(seen.estimated), unread=seen.unread,
+            parts=seen.parts, rowless=tuple(seen.rowless), columns=look_at.columns(connection), indexes=look_at.indexes(connection),
             system_identifier=system_identifier(connection), sequences=_used(connection),
         )  # fmt: skip
     except psycopg.Error as error:

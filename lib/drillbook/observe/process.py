@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-from datetime import datetime
 from typing import Any
 
 from drillbook.observe import inside
 from drillbook.observe.changed import changed_files
 from drillbook.observe.facts import ContainerFact, FilesFact, Mount, ProcessFact
 from drillbook.observe.files import spoken_for, told_by
+from drillbook.observe.image import seconds
 from drillbook.observe.mounted import Look, mounted_files
 from drillbook.target import Code
 
@@ -35,7 +35,7 @@ def process_files(engine: Any, container: ContainerFact, image: FilesFact | None
         name=container.name,
         service=container.service,
         image_id=container.image_id,
-        started_at=_seconds(container.started),
+        started_at=seconds(container.started),
         changed=look.changed,
         mounted=look.mounted,
         covers={cover: _origin(mount) for cover, mount in mounts.items()},
@@ -66,13 +66,3 @@ def _cover(mount: Mount, folder: str) -> str:
 
 def _origin(mount: Mount) -> str:
     return f"{mount.kind} {mount.name or mount.source}".strip()
-
-
-def _seconds(moment: str) -> float:
-    """An RFC 3339 moment with nanoseconds, as docker writes it, in seconds since 1970; 0 for none."""
-    head, _, rest = moment.partition(".")
-    fraction = rest.rstrip("Z")[:6] or "0"
-    try:
-        return datetime.fromisoformat(f"{head.rstrip('Z')}+00:00").timestamp() + float(f"0.{fraction}")
-    except ValueError:
-        return 0.0

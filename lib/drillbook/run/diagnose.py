@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 from drillbook.act import durable
@@ -69,7 +70,7 @@ class DiagnoseRun(Run):
         """Every cache between source and response, with what clears it; then the traps in Dockerfiles and contexts."""
         mapped, traps = cache_map(facts, time.time()), findings(facts)
         self.told = {
-            **self.told, "caches": [c.as_json() for c in mapped], "findings": [f.as_json() for f in traps],
+            **self.told, "caches": [asdict(c) for c in mapped], "findings": [asdict(f) for f in traps],
         }  # fmt: skip
         self.result(**self.told)
         self.note("caches", show_caches.cache_map(mapped) + show_findings.findings(traps), findings=len(traps))
@@ -86,7 +87,7 @@ class DiagnoseRun(Run):
 
 def _beside(facts: Snapshot) -> dict[str, Any]:
     return {
-        "files": [d.__dict__ for d in differences(facts)],
+        "files": [asdict(d) for d in differences(facts)],
         "rows": [r.as_json() for r in rows_against_backup(facts)],
     }
 

@@ -62,6 +62,7 @@ def code() -> dict[str, tuple[Snapshot, str, str]]:
     edited = builders.process(changed={"server.js": "edited"})
     old = builders.image(subject=builders.OLD, files=OLD_DB, built_from=OLD_DB)
     left = builders.container(image_id=builders.OLD)
+    postgres = builders.container("postgres")
     runs_old = builders.process(image_id=builders.OLD)
     late = builders.process(
         covers={".": "bind"}, mounted=dict(builders.SOURCES), built_from={},
@@ -81,7 +82,7 @@ def code() -> dict[str, tuple[Snapshot, str, str]]:
         ),
         "stale-base": (make(engine_images={builders.NEW: image}, bases={"app1": base}), "stale-base", "reset"),
         "stale-container": (
-            make(containers=(left,), images=(builders.image(), old), processes=(runs_old,)),
+            make(containers=(left, postgres), images=(builders.image(), old), processes=(runs_old,)),
             "stale-container", "reset",
         ),
         "masked-by-mount": (make(processes=(masked,)), "masked-by-mount", ""),
