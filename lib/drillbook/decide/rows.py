@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from drillbook.decide.schema import newest_filled, rows_of
+from drillbook.decide.emptiness import newest_filled, rows_of
 from drillbook.observe.facts import DatabaseFact, Snapshot
 
 Change = Literal["lost", "fewer", "unread", "new", "more", "same"]
@@ -18,7 +18,8 @@ FEWER_SHARE = 0.5
 class TableRows:
     """One table: its rows in the backup and now, None where it is not there, and what that means.
 
-    `lost` had rows and has none, or is gone; `fewer` has less than half.
+    `lost` had rows and has none, or is gone; `fewer` has less than half. `backup` is empty without
+    one; `age_seconds` is the backup's.
     """
 
     database: str
@@ -28,6 +29,7 @@ class TableRows:
     estimated: bool
     change: Change
     backup: str
+    age_seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -35,18 +37,21 @@ class TableRows:
 
 def rows_against_backup(snapshot: Snapshot) -> tuple[TableRows, ...]:
     """Every table of every database that could be asked, losses first; `before` is None without a backup."""
-    found = [row for fact in snapshot.databases if fact.reachable for row in _rows(snapshot, fact)]
+    found = [row for fact in snapshot.databases if fact.reachable and not fact.error for row in _rows(snapshot, fact)]
     return tuple(sorted(found, key=lambda r: (ORDER.index(r.change), -(r.before or 0), r.database, r.table)))
 
 
 def _rows(snapshot: Snapshot, fact: DatabaseFact) -> list[TableRows]:
-    backup = newest_filled(snapshot)
-    had = rows_of(backup, fact.key)
-    name = backup.name if backup else ""
+    backup = newest_filled(snapshot, fact.key)
+    had, now = rows_of(backup, fact.key), fact.rows
+    name, age = (backup.name, backup.age_seconds) if backup else ("", 0.0)
     return [
-        TableRows(fact.key, table, had.get(table), fact.rows.get(table), table in fact.estimated,
-                  _change(had.get(table), fact.rows.get(table), table in fact.unread), name)
-        for table in sorted({*had, *fact.rows, *fact.unread})
+        TableRows(
+            database=fact.key, table=table, before=had.get(table), now=now.get(table),
+            estimated=table in fact.estimated, change=_change(had.get(table), now.get(table), table in fact.unread),
+            backup=name, age_seconds=age,
+        )
+        for table in sorted({*had, *now, *fact.unread})
     ]  # fmt: skip
 
 
@@ -59,4 +64,4 @@ def _change(before: int | None, now: int | None, unread: bool) -> Change:
         return "lost"
     if (now or 0) < before * FEWER_SHARE:
         return "fewer"
-    return "same" if now == before else "more" if (now or 0) > before else "same"
+    return "more" if (now or 0) > before else "same"

@@ -8,66 +8,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
+from drillbook.observe.declared import Declared, columns_of, name_of, type_of
 from drillbook.observe.sql_text import (
     ALTER,
     ATTACHED,
     BLOCK,
     CALLED,
-    IDENT,
     INDEX,
     INDEXES_DROPPED,
     MOVED,
-    PATH,
     PROMOTED,
     RENAMED,
     SEARCHED,
     TABLE,
     TABLES_DROPPED,
     TYPE,
-    clipped,
     folded,
-    small,
     statements,
 )
-from drillbook.observe.sql_types import canonical
-from drillbook.observe.tables import index_text
 
 Found = re.Match[str]
 HARMLESS = frozenset(
     ["OWNER", "ENABLE", "DISABLE", "FORCE", "REPLICA", "CLUSTER", "ATTACH", "DETACH", "VALIDATE", "SET", "RESET"]
 )
 CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "EXCLUDE")
-
-
-@dataclass
-class Declared:
-    """What a schema file makes. A table's columns are None where they could not be read."""
-
-    tables: dict[str, dict[str, str] | None] = field(default_factory=dict)
-    indexes: dict[str, tuple[bool, str]] = field(default_factory=dict)
-    types: set[str] = field(default_factory=set)
-    schema: str = "public"
-
-    def columns(self) -> dict[str, str]:
-        """schema.table.column → type, of the tables whose columns are all known; an empty type is any."""
-        return {f"{t}.{c}": kind for t, found in self.tables.items() for c, kind in (found or {}).items()}
-
-    def lines(self) -> tuple[str, ...]:
-        """The indexes as `observe.tables.indexes` tells them."""
-        return tuple(sorted(index_text(unique, name, table) for name, (unique, table) in self.indexes.items()))
-
-    def path(self, name: str) -> str:
-        """`schema.name` of *name* as it is written, with or without its schema."""
-        parts = [folded(part) for part in re.findall(IDENT, name)]
-        return ".".join(parts if len(parts) > 1 else [self.schema, *parts])
-
-    def paths(self, names: str) -> list[str]:
-        """The same of a list of names, as DROP takes it."""
-        bare = re.sub(r"\b(CASCADE|RESTRICT)\b", "", names, flags=re.I)
-        return [self.path(found["name"]) for found in re.finditer(PATH, bare)]
 
 
 def read(text: str) -> Declared:
@@ -88,13 +54,16 @@ def _create_type(made: Declared, found: Found, _: Any) -> None:
 def _create_table(made: Declared, found: Found, tree: Any) -> None:
     name = made.path(found["name"])
     if not found["temp"] and name not in made.tables:
-        made.tables[name] = _columns(made, tree)
+        made.tables[name] = columns_of(made, tree)
 
 
 def _create_index(made: Declared, found: Found, _: Any) -> None:
     table = made.path(found["name"])
+    if found["index"] is None:
+        made.unnamed.add(table)
+        return
     name = f"{table.partition('.')[0]}.{folded(found['index'])}"
-    made.indexes.setdefault(name, (bool(found["unique"]), table))
+    made.indexes.setdefault(name, (bool(found["unique"]), table, found.string[found.end() :]))
 
 
 def _attach_index(made: Declared, found: Found, _: Any) -> None:
@@ -135,6 +104,7 @@ def _block(made: Declared, found: Found, _: Any) -> None:
     made.tables |= dict.fromkeys(made.path(inner["name"]) for inner in TABLE.finditer(text))
     altered = {made.path(inner["name"]) for inner in ALTER.finditer(text) if not _harmless(inner)}
     made.tables |= dict.fromkeys(altered & made.tables.keys())
+    made.unnamed |= {made.path(inner["name"]) for inner in INDEX.finditer(text)}
 
 
 def _move(made: Declared, found: Found, _: Any) -> None:
@@ -156,10 +126,10 @@ def _rename(made: Declared, old: str, new: str) -> None:
         return
     made.tables[new] = made.tables.pop(old)
     schema = new.partition(".")[0]
-    for index, (unique, table) in list(made.indexes.items()):
+    for index, (unique, table, over) in list(made.indexes.items()):
         if table == old:
             del made.indexes[index]
-            made.indexes[f"{schema}.{index.partition('.')[2]}"] = (unique, new)
+            made.indexes[f"{schema}.{index.partition('.')[2]}"] = (unique, new, over)
 
 
 def _alter(made: Declared, found: Found, tree: Any) -> None:
@@ -171,46 +141,9 @@ def _alter(made: Declared, found: Found, tree: Any) -> None:
         return
     if isinstance(tree, exp.Alter):
         for step in tree.args.get("actions") or []:
-            _step(made, columns, step)
+            _step(made, table, columns, step)
     elif not _harmless(found):
         made.tables[table] = None
-
-
-def _columns(made: Declared, tree: Any) -> dict[str, str] | None:
-    """The columns of a CREATE TABLE, its parents' included; None where one of them is not known."""
-    from sqlglot import exp
-
-    if not isinstance(tree, exp.Create):
-        return None
-    found: dict[str, str] = {}
-    for parent in _parents(tree):
-        above = made.tables.get(made.path(parent.sql("postgres")))
-        if above is None:
-            return None
-        found |= above
-    own = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
-    for column in own:
-        if isinstance(column, exp.ColumnDef):
-            found[_name(column.this)] = _type(made, column.args.get("kind"))
-    return found if found or isinstance(tree.this, exp.Schema) else None
-
-
-def _parents(tree: Any) -> list[Any]:
-    from sqlglot import exp
-
-    inherited = [t for p in tree.find_all(exp.InheritsProperty) for t in p.expressions]
-    return [*inherited, *(p.this for p in tree.find_all(exp.PartitionedOfProperty, exp.LikeProperty))]
-
-
-def _name(node: Any) -> str:
-    """The column's name of an identifier, or of a column that holds one."""
-    while not isinstance(node.this, str):
-        node = node.this
-    return clipped(node.this if node.args.get("quoted") else small(node.this))
-
-
-def _type(made: Declared, kind: Any) -> str:
-    return canonical(kind.sql("postgres", copy=False), made.types) if kind is not None else ""
 
 
 def _harmless(found: Found) -> bool:
@@ -225,18 +158,25 @@ def _harmless(found: Found) -> bool:
     )
 
 
-def _step(made: Declared, columns: dict[str, str], step: Any) -> None:
+def _step(made: Declared, table: str, columns: dict[str, str], step: Any) -> None:
     """One action of an ALTER TABLE that sqlglot could read."""
     from sqlglot import exp
 
     match step:
         case exp.ColumnDef():
-            columns.setdefault(_name(step.this), _type(made, step.args.get("kind")))
+            columns.setdefault(name_of(step.this), type_of(made, step.args.get("kind")))
         case exp.Drop() if step.args.get("kind") == "COLUMN":
             for column in step.args.get("tables") or [step.this]:
-                columns.pop(_name(column), None)
+                _drop_column(made, table, columns, name_of(column))
         case exp.AlterColumn() if step.args.get("dtype") is not None:
-            columns[_name(step.this)] = _type(made, step.args["dtype"])
+            columns[name_of(step.this)] = type_of(made, step.args["dtype"])
+
+
+def _drop_column(made: Declared, table: str, columns: dict[str, str], column: str) -> None:
+    """The server drops the indexes over a column with it."""
+    columns.pop(column, None)
+    over = re.compile(rf"\b{re.escape(column)}\b")
+    made.indexes = {i: on for i, on in made.indexes.items() if on[1] != table or not over.search(on[2])}
 
 
 EFFECTS: tuple[tuple[re.Pattern[str], Callable[[Declared, Found, Any], None]], ...] = (

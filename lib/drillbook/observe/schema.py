@@ -9,7 +9,7 @@ from pathlib import Path
 from drillbook.errors import BadTarget
 from drillbook.observe import ddl
 from drillbook.observe.facts_data import SchemaFact
-from drillbook.observe.tables import index_text
+from drillbook.observe.index_lines import index_text
 from drillbook.target import Target
 from drillbook.vault.catalog import Vault
 from drillbook.vault.content import DatabaseContent

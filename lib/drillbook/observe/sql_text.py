@@ -19,7 +19,7 @@ TABLE = re.compile(
     re.I,
 )
 INDEX = re.compile(
-    rf"CREATE\s+(?P<unique>UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?{IF}(?P<index>{IDENT})\s+ON\s+(?:ONLY\s+)?{PATH}",
+    rf"CREATE\s+(?P<unique>UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(?:{IF}(?P<index>{IDENT})\s+)?ON\s+(?:ONLY\s+)?{PATH}",
     re.I,
 )
 TYPE = re.compile(rf"CREATE\s+(?:TYPE|DOMAIN)\s+{PATH}", re.I)

@@ -12,6 +12,7 @@ from psycopg import errors, sql
 
 from drillbook.observe.catalog_sql import HELD, SCHEMAS, mine, relations
 from drillbook.observe.digest import count_query
+from drillbook.observe.index_lines import index_text
 
 COUNTED_BYTES = 64 * 1024 * 1024
 """A table up to this size is counted: some 0.1 s where it lies in memory."""
@@ -74,11 +75,6 @@ class Look:
     unread: dict[str, str] = field(default_factory=dict)
     rowless: list[str] = field(default_factory=list)
     parts: dict[str, str] = field(default_factory=dict)
-
-
-def index_text(unique: bool, index: str, table: str) -> str:
-    """An index in one line: `unique index public.users_email_key on public.users`."""
-    return f"{'unique ' if unique else ''}index {index} on {table}"
 
 
 def columns(connection: psycopg.Connection) -> dict[str, str]:
