@@ -8,8 +8,8 @@ from typing import Any, Literal
 from drillbook.decide.emptiness import newest_filled, rows_of
 from drillbook.observe.facts import DatabaseFact, Snapshot
 
-Change = Literal["lost", "fewer", "unread", "new", "more", "same"]
-ORDER: tuple[Change, ...] = ("lost", "fewer", "unread", "new", "more", "same")
+Change = Literal["lost", "fewer", "unread", "less", "new", "more", "same"]
+ORDER: tuple[Change, ...] = ("lost", "fewer", "unread", "less", "new", "more", "same")
 FEWER_SHARE = 0.5
 """Below this share of the backup's rows a table stands out."""
 
@@ -18,7 +18,8 @@ FEWER_SHARE = 0.5
 class TableRows:
     """One table: its rows in the backup and now, None where it is not there, and what that means.
 
-    `lost` had rows and has none, or is gone; `fewer` has less than half. `backup` is empty without
+    `lost` had rows and has none, or is gone; `fewer` has less than half, `less` most of
+    them. `backup` is empty without
     one; `age_seconds` is the backup's.
     """
 
@@ -64,4 +65,5 @@ def _change(before: int | None, now: int | None, unread: bool) -> Change:
         return "lost"
     if (now or 0) < before * FEWER_SHARE:
         return "fewer"
-    return "more" if (now or 0) > before else "same"
+    left = now or 0
+    return "same" if left == before else "more" if left > before else "less"
