@@ -21,6 +21,7 @@ from drillbook.observe.sql_text import (
     MOVED,
     PROMOTED,
     RENAMED,
+    SAME_COLUMN,
     SEARCHED,
     TABLE,
     TABLES_DROPPED,
@@ -148,13 +149,14 @@ def _alter(made: Declared, found: Found, tree: Any) -> None:
 
 def _harmless(found: Found) -> bool:
     """Whether an ALTER TABLE leaves the names and types of columns alone, as far as its first words tell."""
-    words = found["action"].upper().split()
-    if re.search(r",\s*(ADD|DROP|ALTER|RENAME)\b", found.string[found.end() :].partition(";")[0], re.I):
+    words, rest = found["action"].upper().split(), found.string[found.start("action") :].partition(";")[0]
+    if re.search(r",\s*(ADD|DROP|ALTER|RENAME)\b", rest, re.I):
         return False
     return (
         words[0] in HARMLESS
         or (words[0] in ("ADD", "DROP") and words[1] in CONSTRAINTS)
         or words == ["RENAME", "CONSTRAINT"]
+        or bool(SAME_COLUMN.match(rest))
     )
 
 

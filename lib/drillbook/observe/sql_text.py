@@ -26,6 +26,7 @@ TYPE = re.compile(rf"CREATE\s+(?:TYPE|DOMAIN)\s+{PATH}", re.I)
 ALTER = re.compile(
     rf"ALTER\s+(?:FOREIGN\s+)?TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?{PATH}\s+(?P<action>\w+\s+[\w\"]+)", re.I
 )
+SAME_COLUMN = re.compile(rf"ALTER\s+(?:COLUMN\s+)?{IDENT}\s+(?!TYPE\b|SET\s+DATA\b)", re.I)
 CALLED = re.compile(
     rf"ALTER\s+(?:FOREIGN\s+)?TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?{PATH}\s+RENAME\s+(?:COLUMN\s+)?"
     rf"(?:(?!CONSTRAINT\b)(?P<old>{IDENT})\s+)?TO\s+(?P<new>{IDENT})",
@@ -41,6 +42,10 @@ INDEXES_DROPPED = re.compile(rf"DROP\s+INDEX\s+(?:CONCURRENTLY\s+)?{IF}(?P<names
 BLOCK = re.compile(r"DO\b", re.I)
 SEARCHED = re.compile(rf"SET\s+(?:SESSION\s+)?search_path\s*(?:=|TO)\s*'?(?P<name>{IDENT})", re.I)
 RENAMED = re.compile(rf"ALTER\s+INDEX\s+{IF}{PATH}\s+RENAME\s+TO\s+(?P<new>{IDENT})", re.I)
+OTHER_WORDS = (
+    (re.compile(r"\bbit\s+varying\b", re.I), "varbit"),
+    (re.compile(r"\bnational\s+(?:character|char)\b", re.I), "character"),
+)
 _COPIED = re.compile(r"^COPY [^;]*FROM stdin[^;]*;\n.*?^\\\.$", re.I | re.M | re.S)
 _META = re.compile(r"^\\.*$", re.M)
 _SMALL = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
@@ -87,10 +92,21 @@ def statements(text: str) -> Iterator[tuple[str, Any]]:
 
 
 def _tree(dialect: Any, tokens: list[Any], statement: str) -> Any:
-    from sqlglot.errors import SqlglotError
-
+    """The statement as sqlglot reads it; once more with the spellings that it does not know said in others."""
     if not re.match(r"(CREATE|ALTER)\b.*?\bTABLE\b", statement[:80], re.I | re.S):
         return None
+    tree = _parsed(dialect, tokens, statement)
+    if type(tree).__name__ in ("Create", "Alter"):
+        return tree
+    anew = statement
+    for pattern, word in OTHER_WORDS:
+        anew = pattern.sub(word, anew)
+    return _parsed(dialect, dialect.tokenize(anew), anew) if anew != statement else None
+
+
+def _parsed(dialect: Any, tokens: list[Any], statement: str) -> Any:
+    from sqlglot.errors import SqlglotError
+
     try:
         [tree] = dialect.parser().parse(tokens, statement)
     except (SqlglotError, ValueError):
