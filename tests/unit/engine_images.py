@@ -25,7 +25,7 @@ def build(folder: Path, dockerfile: Path, out: Path) -> set[str]:
 
 def run(*argv: str, stdin: str = "") -> str:
     """What a command that succeeds prints."""
-    done = subprocess.run(argv, check=False, timeout=120, capture_output=True, text=True, input=stdin)
+    done = subprocess.run(argv, check=False, timeout=120, capture_output=True, text=True, errors="replace", input=stdin)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -32,10 +32,12 @@ def _container(fact: ContainerFact) -> Evidence:
 
 def _config(fact: ConfigFact) -> Evidence:
     verdict: Verdict = "fail" if fact.differs or (fact.wanted and fact.wanted != fact.actual) else "pass"
-    if verdict == "pass" and not fact.wanted:
+    if verdict == "pass" and (fact.unread or not fact.wanted):
         verdict = "unknown"
     changed = f"not the compose file's: {', '.join(fact.differs) or 'configuration'}"
-    observed = {"pass": "as the compose file says", "unknown": "compose did not tell its hash", "fail": changed}
+    unread = ", ".join(f"{path}: {why}" for path, why in fact.unread.items())
+    unseen = f"not read: {unread}" if unread else "compose did not tell its hash"
+    observed = {"pass": "as the compose file says", "unknown": unseen, "fail": changed}
     return Evidence(
         f"config:{fact.container}", "container", fact.container, verdict, observed[verdict],
         "the container has the configuration that the compose file and its files say now",

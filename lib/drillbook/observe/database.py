@@ -47,7 +47,8 @@ def _looked(connection: psycopg.Connection, fact: DatabaseFact) -> DatabaseFact:
         seen = look_at.look(connection)
         return replace(
             fact, rows=dict(sorted(seen.rows.items())), estimated=tuple(seen.estimated), unread=seen.unread,
-            parts=seen.parts, rowless=tuple(seen.rowless), columns=look_at.columns(connection), indexes=look_at.indexes(connection),
+            parts=seen.parts, rowless=tuple(seen.rowless),
+            columns=look_at.columns(connection), indexes=look_at.indexes(connection),
             system_identifier=system_identifier(connection), sequences=_used(connection),
         )  # fmt: skip
     except psycopg.Error as error:

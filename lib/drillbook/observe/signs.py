@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from drillbook.errors import RunbookError
@@ -58,18 +58,24 @@ def signs(
 
 
 def _rate(target: Target, containers: Iterable[ContainerFact], responses: Iterable[ResponseFact]) -> Reading:
-    """The share of failing answers: Prometheus's, else the greater of the endpoints' and the access log's."""
+    """The share of failing answers: Prometheus's, else the greater of its worst endpoint's and the access log's."""
     if target.signs.prometheus:
         return error_percent(target.signs.prometheus), 0, "Prometheus"
-    through = [fact for fact in responses if fact.via == "proxy"]
-    asked = sum(fact.times for fact in through)
-    bad = sum(fact.times for fact in through if fact.status != fact.expected_status)
-    readings: list[Reading] = [(100 * bad / asked, asked, "endpoints")] if asked else []
+    readings = list(_endpoints([fact for fact in responses if fact.via == "proxy"]))
     statuses = [s for c in containers if c.ports and c.running for s in _statuses(target, c)]
     if len(statuses) >= FEWEST_REQUESTS:
         failing = sum(status >= 500 for status in statuses)
         readings.append((100 * failing / len(statuses), len(statuses), "access log"))
     return max(readings, key=lambda reading: reading[0] or 0.0, default=(None, 0, ""))
+
+
+def _endpoints(through: list[ResponseFact]) -> Iterator[Reading]:
+    """The share of each endpoint by itself: one that always fails is not made better by nine that work."""
+    for name in dict.fromkeys(fact.endpoint for fact in through):
+        own = [fact for fact in through if fact.endpoint == name]
+        bad = sum(fact.times for fact in own if fact.status != fact.expected_status)
+        asked = sum(fact.times for fact in own)
+        yield 100 * bad / asked, asked, f"endpoint {name}"
 
 
 def _statuses(target: Target, container: ContainerFact) -> list[int]:

@@ -12,7 +12,9 @@ from typing import Any, ClassVar
 from drillbook import home
 from drillbook.act.journal import Journal, now
 from drillbook.errors import RunbookError
+from drillbook.run import incidents
 from drillbook.run.record import settle
+from drillbook.run.redact import Redactor, secrets_of
 from drillbook.run.session import Run
 from drillbook.show import page
 from drillbook.show.view import View, callout, show, table
@@ -113,6 +115,21 @@ class PostmortemRun(Run):
                 "the tables above can be copied as they are; secrets were taken out when the runs ended",
             )
         )
+
+    def remember(self, incident: str, title: str, records: Sequence[Told]) -> None:
+        """Write `parameters/incidents/<incident>.yaml` from the runs; nothing for an empty id.
+
+        Raises:
+            BadParameters: the id is no plain name, or is taken.
+        """
+        if not incident:
+            show(
+                callout("note", "not remembered", "give the parameter incident an id to add it to the known incidents")
+            )
+            return
+        text = incidents.described(incident, title, [t.record for t in records], self.folder.name)
+        file = incidents.write(incident, Redactor(secrets_of(self.target, self.record.parameters)).tree(text))
+        self.note("remember", callout("pass", f"{file.name} is written", f"{file}\nread it, and mend its words"))
 
 
 def _run_row(told: Told) -> dict[str, object]:

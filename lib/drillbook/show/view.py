@@ -10,7 +10,7 @@ COLOURS = {"pass": "#1a7f37", "fail": "#b42318", "unknown": "#6b7280", "note": "
 SIGNS = {"pass": "✓", "fail": "✗", "unknown": "?"}
 FONT = "font-family:system-ui,sans-serif;font-size:13px;line-height:1.45"
 MONO = "font-family:ui-monospace,Menlo,monospace;font-size:12px"
-VERDICT_COLUMNS = ("verdict", "status")
+VERDICT_COLUMNS = ("verdict", "status", "severity")
 RULED = ' style="background:none;border-top:1px solid #d0d7de"'
 SHORT = 32
 """A cell up to this many characters is not broken into lines."""

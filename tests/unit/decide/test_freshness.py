@@ -196,6 +196,8 @@ def test_the_image_is_the_one_that_the_tag_means() -> None:
 def test_configuration_is_the_compose_files(wanted: str, differs: tuple[str, ...], verdict: str) -> None:
     """Another hash, or a file that the container sees in an older version, is a drift; no hash is unknown."""
     fact = ConfigFact("connect-app1-1", "app1", wanted, "1", differs)
+    unread = ConfigFact("connect-app1-1", "app1", "1", "1", (), {"/etc/x": "only root sees it"})
+    assert one(builders.healthy(configs=(unread,)), "config:connect-app1-1").verdict == "unknown"
     assert one(builders.healthy(configs=(fact,)), "config:connect-app1-1").verdict == verdict
 
 
