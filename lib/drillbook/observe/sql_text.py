@@ -45,6 +45,7 @@ RENAMED = re.compile(rf"ALTER\s+INDEX\s+{IF}{PATH}\s+RENAME\s+TO\s+(?P<new>{IDEN
 OTHER_WORDS = (
     (re.compile(r"\bbit\s+varying\b", re.I), "varbit"),
     (re.compile(r"\bnational\s+(?:character|char)\b", re.I), "character"),
+    (re.compile(r"\s+array\b(?!\s*[\[(])", re.I), "[]"),
 )
 _COPIED = re.compile(r"^COPY [^;]*FROM stdin[^;]*;\n.*?^\\\.$", re.I | re.M | re.S)
 _META = re.compile(r"^\\.*$", re.M)
