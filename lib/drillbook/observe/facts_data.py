@@ -12,7 +12,10 @@ class DatabaseFact:
 
     `oid` tells it from another of the same name, put in its place. Rows of the
     tables in `estimated` are the server's estimate, never for an empty table.
-    `columns`: schema.table.column → type; `sequences`: name → last value, of those in use.
+    `columns`: schema.table.column → type; `indexes` as lines (`observe.index_lines`), without those of
+    constraints; `sequences`: name → last value, of those in use. `rowless` are partitioned and foreign
+    tables, `parts`: partition → its partitioned table, `unread`: table → why its rows could not be read.
+    `asked` is false where we had no means to ask: then nothing is known, not even that it is down.
     `service` is the stack's service that it runs in, empty for a server of its own.
     """
 
