@@ -13,26 +13,30 @@ from typing import Any
 
 import pytest
 import requests
+from truths import TRUE, Stack, heal, nothing_else
 
 from drillbook.act import breakage, deployments, practice, sandbox
-from drillbook.act.site import Site
+from drillbook.act.site import Site, source_digest
 from drillbook.decide.diagnose import Diagnosis, diagnose
 from drillbook.observe.snapshot import observe, with_signs
 
 PAIRS = [
     ("stale-artifact", "schema-missing"),
-    ("stale-context", "database-empty"),
-    ("stale-cache-mount", "dependency-unhealthy"),
-    ("stale-container", "config-drift"),
-    ("edited-in-place", "schema-drift"),
-    ("process-older-than-code", "stale-proxy"),
-    ("masked-by-mount", "database-down"),
+    ("stale-layer", "stale-base"),
+    ("stale-container", "schema-drift"),
+    ("stale-proxy", "dependency-unhealthy"),
+    ("edited-in-place", "database-empty"),
     ("stale-base", "edited-in-place"),
-    ("stale-proxy", "database-empty"),
-    ("stale-layer", "stale-artifact"),
+    ("config-drift", "masked-by-mount"),
+    ("database-down", "stale-context"),
+    ("disk-full", "stale-cache-mount"),
+    ("dependency-unhealthy", "process-older-than-code"),
 ]
-ALONE = ("schema-missing", "schema-drift", "database-down", "database-empty", "dependency-unhealthy", "disk-full",
-         "config-drift")  # fmt: skip
+ALONE = (
+    "stale-context", "stale-cache-mount", "masked-by-mount", "process-older-than-code",
+    "schema-missing", "schema-drift", "database-empty",
+)  # fmt: skip
+OUTLIVE_A_REBUILD = ("stale-context", "stale-cache-mount")
 LEVEL = {
     "stale-artifact": "image", "stale-layer": "image", "stale-cache-mount": "image", "stale-base": "image",
     "stale-context": "context", "stale-container": "container", "masked-by-mount": "container",
@@ -61,48 +65,80 @@ def first_alone(found: Diagnosis, cause: str) -> None:
     assert found.verdict == "fail"
 
 
-def break_it(site: Site, how: str) -> None:
-    breakage.break_stack(how, site.project)
+@pytest.fixture
+def stack(healthy: Site, engine: Any) -> Stack:
+    return Stack(healthy, engine)
+
+
+@pytest.fixture(scope="module")
+def baseline(sandbox: Site, engine: Any) -> dict[str, Any]:
+    """The stack as a first `up` makes it."""
+    heal(sandbox)
+    return Stack(sandbox, engine).everything
+
+
+def broken(stack: Stack, *hows: str) -> None:
+    """Break the stack the last way; by docker, psql, git and HTTP all of *hows* are true then, and nothing else."""
+    breakage.break_stack(hows[-1], stack.site.project)
+    for how in hows:
+        TRUE[how](stack)
+    nothing_else(stack, *hows)
 
 
 def test_the_matrix_names_every_cause() -> None:
-    """No cause id of the contract is left out, and there are ten pairs."""
+    """No cause id of the contract is left out, there are ten pairs, and no breakage is without its truth."""
     assert {first for first, _ in PAIRS} | set(ALONE) == set(LEVEL)
     assert len(PAIRS) == 10
+    assert TRUE.keys() == breakage.BREAKAGES.keys()
+    assert set(LEVEL) | {"lost-schema"} == set(breakage.BREAKAGES)
 
 
-@pytest.mark.parametrize(("first", "second"), PAIRS, ids=lambda name: name)
-def test_a_cause_is_named_alone_and_beside_another(healthy: Site, first: str, second: str) -> None:
-    """The first is the only one named, at its level; after the second both are named, and nothing else."""
-    break_it(healthy, first)
-    first_alone(look(healthy), first)
-    break_it(healthy, second)
-    both = look(healthy)
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_a_cause_is_named_alone_and_beside_another(
+    baseline: dict[str, Any], stack: Stack, first: str, second: str
+) -> None:
+    """The first is the only one named, at its level; after the second both are, and nothing else; `up` heals both."""
+    broken(stack, first)
+    first_alone(look(stack.site), first)
+    broken(stack, first, second)
+    both = look(stack.site)
     assert both.names() == {first, second}, told(both)
+    assert heal(stack.site)["status"] == 200
+    assert Stack(stack.site, stack.engine).everything == baseline
 
 
 @pytest.mark.parametrize("cause", ALONE)
-def test_a_cause_is_named_alone(healthy: Site, cause: str) -> None:
-    """The cause is the only one named, from evidence at its level."""
-    break_it(healthy, cause)
-    first_alone(look(healthy), cause)
+def test_a_cause_is_named_alone(baseline: dict[str, Any], stack: Stack, cause: str) -> None:
+    """The cause is the only one named, at its level; what outlives `build --no-cache` is named after it, too."""
+    broken(stack, cause)
+    first_alone(look(stack.site), cause)
+    if cause in OUTLIVE_A_REBUILD:
+        assert breakage.rebuild(stack.site.project)["status"] == 500
+        first_alone(look(stack.site), cause)
+    heal(stack.site)
+    assert Stack(stack.site, stack.engine).everything == baseline
 
 
 NORMAL: dict[str, Callable[[Site], Any]] = {
     "nothing": lambda site: None,
     "generated files": deployments.generated,
     "touched files": deployments.touch,
+    "a build on the host": deployments.built_on_the_host,
     "a restart": deployments.restart,
     "a deployment": deployments.normal_deploy,
 }
 
 
-def test_what_is_normal_is_no_finding(healthy: Site) -> None:
-    """Healthy, with generated files, touched sources, after a restart, after a deployment: pass, and no cause."""
+def test_what_is_normal_is_no_finding(baseline: dict[str, Any], stack: Stack) -> None:
+    """Healthy, with generated and touched files, after a restart and a deployment: pass, and no cause."""
     for name, happens in NORMAL.items():
-        happens(healthy)
-        found = look(healthy)
+        happens(stack.site)
+        assert stack.get("/__build").json()["source_digest"] == source_digest(stack.site.directory)
+        assert all(has == wanted for has, wanted in stack.hashes().values())
+        found = look(stack.site)
         assert (found.verdict, found.causes) == ("pass", ()), f"after {name}: {told(found)}"
+    heal(stack.site)
+    assert Stack(stack.site, stack.engine).everything == baseline
 
 
 def test_a_second_look_is_quick_and_the_same(healthy: Site) -> None:
