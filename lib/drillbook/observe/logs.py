@@ -44,8 +44,9 @@ def logs(target: Target, containers: Iterable[ContainerFact], last: int, pattern
     for container in containers if last else ():
         try:
             for moment, said in lines(target, container, last):
-                if wanted.search(said):
-                    _add(found, container.service, moment, said)
+                plain = COLOUR.sub("", said)  # a colour's last letter would hide where a word begins
+                if wanted.search(plain):
+                    _add(found, container.service, moment, plain)
         except RunbookError:
             continue  # a log driver that keeps nothing: there is nothing to warn from
     facts = [LogFact(service, seen["line"], seen["times"], seen["last"]) for (service, _), seen in found.items()]
@@ -53,7 +54,7 @@ def logs(target: Target, containers: Iterable[ContainerFact], last: int, pattern
 
 
 def _add(found: dict[tuple[str, str], dict[str, Any]], service: str, moment: str, said: str) -> None:
-    line = hidden(COLOUR.sub("", said).strip())[:SHOWN]
+    line = hidden(said.strip())[:SHOWN]
     seen = found.setdefault((service, VARIES.sub("#", line)), {"line": line, "times": 0, "last": ""})
     seen["times"] += 1
     if moment >= seen["last"]:
