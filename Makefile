@@ -1,4 +1,4 @@
-# make setup · demo · test · lab · bench · lint · clean        ENGINE=docker|embedded chooses the engine
+# make setup · demo · test · matrix · lab · bench · lint · clean        ENGINE=docker|embedded chooses the engine
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ STAMP := $(VENV)/.made
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --no-compile --prefer-binary
 export ENGINE
 
-.PHONY: setup demo test lab bench lint clean engine browser
+.PHONY: setup demo test matrix lab bench lint clean engine browser
 
 setup: $(STAMP)/dev engine browser
 
@@ -16,10 +16,15 @@ demo: $(STAMP)/demo engine
 
 test: $(STAMP)/dev engine browser
 	@log=$$(mktemp); echo "tests/drills run beside unit and notebooks, and are told after them; the browser comes last"; \
-	$(BIN)/pytest tests/drills >$$log 2>&1 & drills=$$!; \
+	echo "every cause made for real, alone and in pairs, is 'make matrix'"; \
+	$(BIN)/pytest tests/drills -m "not matrix" >$$log 2>&1 & drills=$$!; \
 	$(BIN)/pytest tests/unit tests/notebooks; rest=$$?; \
 	wait $$drills; beside=$$?; cat $$log; rm -f $$log; \
 	$(BIN)/pytest tests/browser; browser=$$?; exit $$((rest || beside || browser))
+
+# Every cause of a diagnosis, made for real on a stack of containers: some twenty minutes.
+matrix: $(STAMP)/dev engine
+	$(BIN)/pytest tests/drills -m matrix
 
 lab: $(STAMP)/demo
 	$(BIN)/jupyter lab runbooks

@@ -13,6 +13,8 @@ from drillbook.act import belongings, breakage, leftovers, sandbox
 from drillbook.act.site import Site
 from drillbook.errors import BadParameters, RunbookError
 
+pytestmark = pytest.mark.matrix
+
 
 @pytest.fixture
 def stack(healthy: Site, engine: Any) -> Stack:

@@ -24,6 +24,8 @@ from drillbook.observe.facts_code import Instruction
 from drillbook.observe.facts_signs import BuildRecord
 from drillbook.target import Target, parse_target
 
+pytestmark = pytest.mark.matrix
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cache-pollution.md"
 ELSEWHERE = "# not on the practice stack"
 BASE = "drillbook-base:bookworm"

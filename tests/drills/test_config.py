@@ -15,6 +15,8 @@ from drillbook.observe.command import environment, run_checked
 from drillbook.observe.config import configs
 from drillbook.target import Target, parse_target
 
+pytestmark = pytest.mark.matrix
+
 PROJECT = "drillconfig"
 FILE = """services:
   app:
