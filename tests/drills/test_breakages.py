@@ -21,6 +21,14 @@ def stack(healthy: Site, engine: Any) -> Stack:
     return Stack(healthy, engine)
 
 
+def cache_mounts(stack: Stack) -> list[str]:
+    """The builder's records of cache mounts that this sandbox's builds have made."""
+    records = stack.engine.api.df()["BuildCache"] or []
+    return [
+        r["ID"] for r in records if f"/tmp/{stack.site.project}-bundle" in r["Description"] and "mount" in r["Type"]
+    ]
+
+
 def test_every_breakage_is_looked_at() -> None:
     """No breakage is without a test, and each says in one line what it does."""
     assert TRUE.keys() == breakage.BREAKAGES.keys()
@@ -59,10 +67,12 @@ def test_a_drifted_configuration_is_seen_once_it_is_applied(stack: Stack) -> Non
 
 def test_down_leaves_nothing_of_any_breakage(stack: Stack) -> None:
     """The volume, the base, the server, the disk and the cache mount go with the sandbox that has them."""
-    for how in ("masked-by-mount", "stale-base", "stale-layer", "disk-full"):
+    for how in ("stale-cache-mount", "masked-by-mount", "stale-base", "stale-layer", "disk-full"):
         breakage.break_stack(how, stack.site.project)
-    sandbox.down(stack.site.project)
     project = stack.site.project
+    assert cache_mounts(stack)
+    sandbox.down(project)
+    assert not cache_mounts(stack)
     assert not [c.name for c in stack.engine.containers.list(all=True) if c.name.startswith(f"{project}-")]
     assert not [v.name for v in stack.engine.volumes.list() if v.name.startswith(f"{project}_")]
     assert not [tag for image in stack.engine.images.list() for tag in image.tags if tag.startswith(f"{project}-")]

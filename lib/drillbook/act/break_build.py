@@ -82,7 +82,7 @@ def stale_context(site: Site) -> None:
 def stale_cache_mount(site: Site) -> None:
     """The bundler keeps .next on a cache mount; what a buggy build left there is newer than the mended sources."""
     kept = (
-        f"RUN --mount=type=cache,id={site.project}-next,target=/app/.next,sharing=locked"
+        f"RUN --mount=type=cache,id={site.project}-next,target=/app/.next,mode=0755,sharing=locked"
         f" BUILD_ID=${{BUILD_ID}} node build.mjs && cp -a .next {bundle(site)}\n"
         f"RUN cp -a {bundle(site)}/. .next/ && rm -r {bundle(site)}\n"
     )

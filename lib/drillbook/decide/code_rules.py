@@ -26,7 +26,7 @@ def stale_cache_mount(seen: Pieces) -> list[Cause]:
     if not proof:
         return []
     who = subjects(proof)
-    says = "the build reused output that it keeps in a cache mount, which `--no-cache` does not clear"
+    says = "the build reused output that it keeps in a cache mount, which `--no-cache` does not always clear"
     doubt = "docker buildx prune --filter type=exec.cachemount, build again: the bundle is right then"
     return [Cause("stale-cache-mount", 0.93, says, (*proof, *seen.of(who, seen.failed("bundle"))),
                   seen.of(who, seen.passed("image", "context")), doubt)]  # fmt: skip

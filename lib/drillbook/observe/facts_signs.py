@@ -54,12 +54,13 @@ class CachesFact:
 
 @dataclass(frozen=True)
 class LogFact:
-    """An error line that containers of a service wrote: how often, and when last (RFC 3339)."""
+    """An error line that containers of a service wrote: how often, and when last and first (RFC 3339)."""
 
     service: str
     line: str
     times: int
     last: str
+    first: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class SignsFact:
     `error_percent` is None where nothing could be asked; `asked` says of how many
     answers it is the share, `source` where they came from. `deployed_at` and
     `healthy_at` are seconds since 1970, 0 where unknown. `rebuilds`: service → images
-    made since.
+    made since. `unknown` names what could not be asked, with the reason.
     """
 
     error_percent: float | None = None
@@ -81,6 +82,7 @@ class SignsFact:
     rebuilds: Mapping[str, int] = field(default_factory=dict)
     logs: tuple[LogFact, ...] = ()
     observed_at: float = 0.0
+    unknown: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class IncidentFact:
     """A known incident, from `parameters/incidents/`: how it looked, what proved it, what resolved it.
 
     `symptoms` are regular expressions over what answers and logs say; `causes` are cause ids.
+    `date` is a day, a month or a year, empty where nobody wrote it down.
     """
 
     id: str

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
 from drillbook.errors import RunbookError
+from drillbook.observe.endpoint import _get
+from drillbook.observe.said import hidden
 from drillbook.target import Prometheus
 
 
@@ -17,25 +20,26 @@ def error_percent(prometheus: Prometheus) -> float | None:
     """
     import httpx
 
-    url = f"{prometheus.url.rstrip('/')}/api/v1/query"
+    named = hidden(prometheus.url)
     hint = "mend signs.prometheus in the target's file, or leave it out: the endpoints are asked then"
     try:
-        answer = httpx.get(url, params={"query": prometheus.query}, timeout=prometheus.timeout_seconds, trust_env=False)
-        told = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise RunbookError(f"Prometheus at {prometheus.url} does not answer: {error}", hint) from error
+        url = httpx.URL(f"{prometheus.url.rstrip('/')}/api/v1/query", params={"query": prometheus.query})
+        answer, content = _get(str(url), prometheus.timeout_seconds, {})
+        told = json.loads(content)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
+        raise RunbookError(f"Prometheus at {named} does not answer: {hidden(str(error))}", hint) from error
     if not isinstance(told, dict) or told.get("status") != "success":
         why = told.get("error", answer.status_code) if isinstance(told, dict) else answer.status_code
-        raise RunbookError(f"Prometheus at {prometheus.url} refuses the query: {why}", hint)
-    return _number(told.get("data") or {})
+        raise RunbookError(f"Prometheus at {named} refuses the query: {why}", hint)
+    return _number(told.get("data"))
 
 
-def _number(data: dict[str, Any]) -> float | None:
+def _number(data: Any) -> float | None:
     """A scalar, or a vector of one element: anything else is no rate."""
-    found = data.get("result") or []
-    pair = found if data.get("resultType") == "scalar" else found[0].get("value", []) if len(found) == 1 else []
     try:
+        found = data["result"]
+        [pair] = [found] if data["resultType"] == "scalar" else [one["value"] for one in found]
         value = float(pair[1])
-    except (IndexError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError):
         return None
     return value if math.isfinite(value) else None

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from drillbook.errors import RunbookError
 from drillbook.observe import engine
 from drillbook.observe.facts import ContainerFact, ImageFact, ResponseFact
 from drillbook.observe.facts_signs import SignsFact
 from drillbook.observe.files import spoken_for
 from drillbook.observe.image import seconds
-from drillbook.observe.logs import lines, logs
+from drillbook.observe.logs import heard
 from drillbook.observe.prometheus import error_percent
+from drillbook.observe.unknowns import Unknowns
 from drillbook.target import Target
 
-STATUS = re.compile(
-    r'(?:"[A-Z]+ [^"]*"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+(?: HTTP/[\d.]+)?) ([1-5]\d\d)\b'
-)
-"""The status in a line of the common, the combined and nginx's usual log formats."""
 FEWEST_REQUESTS = 10
+LATELY_SECONDS = 3600
+"""Requests of longer ago say nothing of how things are now."""
 WEEK_SECONDS = 7 * 86_400
-SERVICE = "com.docker.compose.service"
+SERVICE, IMAGE = "com.docker.compose.service", "com.docker.compose.image"
 Reading = tuple[float | None, int, str]
 
 
@@ -33,11 +31,11 @@ def signs(
 ) -> SignsFact:  # fmt: skip
     """The signs as they are now. Changes nothing. Without *healthy_at* rebuilds are counted for a week.
 
-    Raises:
-        RunbookError: Prometheus, where the target names one, does not answer.
+    What cannot be asked is named in `unknown`, with the reason.
     """
-    now, rule = time.time(), target.signs
-    percent, asked, source = _rate(target, containers, responses)
+    now, rule, unknown = time.time(), target.signs, Unknowns()
+    said = heard(target, containers, rule.log_lines, rule.log_pattern)
+    percent, asked, source = _rate(target, responses, said.statuses, now, unknown)
     moments = {
         "container": max((seconds(c.created) for c in containers), default=0.0),
         "image": max((i.created for i in images.values()), default=0.0),
@@ -51,21 +49,32 @@ def signs(
         deployed_at=moments[latest],
         deployed_by=latest if moments[latest] else "",
         healthy_at=healthy_at,
-        rebuilds=_rebuilds(target, healthy_at or now - WEEK_SECONDS),
-        logs=logs(target, containers, rule.log_lines, rule.log_pattern),
+        rebuilds=unknown.attempt("rebuilds", lambda: _rebuilds(target, healthy_at or now - WEEK_SECONDS), {}),
+        logs=said.errors,
         observed_at=now,
+        unknown={**unknown, **said.unread},
     )
 
 
-def _rate(target: Target, containers: Iterable[ContainerFact], responses: Iterable[ResponseFact]) -> Reading:
+def _rate(
+    target: Target,
+    responses: Iterable[ResponseFact],
+    statuses: Iterable[tuple[str, int]],
+    now: float,
+    unknown: Unknowns,
+) -> Reading:
     """The share of failing answers: Prometheus's, else the greater of its worst endpoint's and the access log's."""
-    if target.signs.prometheus:
-        return error_percent(target.signs.prometheus), 0, "Prometheus"
+    if named := target.signs.prometheus:
+        percent = unknown.attempt("Prometheus", lambda: error_percent(named), None)
+        if percent is not None:
+            return percent, 0, "Prometheus"
+        unknown.setdefault("Prometheus", "its query gives no number now; the endpoints are told instead")
     readings = list(_endpoints([fact for fact in responses if fact.via == "proxy"]))
-    statuses = [s for c in containers if c.ports and c.running for s in _statuses(target, c)]
-    if len(statuses) >= FEWEST_REQUESTS:
-        failing = sum(status >= 500 for status in statuses)
-        readings.append((100 * failing / len(statuses), len(statuses), "access log"))
+    since = datetime.fromtimestamp(now - LATELY_SECONDS, UTC).isoformat()
+    lately = [status for moment, status in statuses if moment >= since]
+    if len(lately) >= FEWEST_REQUESTS:
+        failing = sum(status >= 500 for status in lately)
+        readings.append((100 * failing / len(lately), len(lately), "access log of the last hour"))
     return max(readings, key=lambda reading: reading[0] or 0.0, default=(None, 0, ""))
 
 
@@ -78,37 +87,46 @@ def _endpoints(through: list[ResponseFact]) -> Iterator[Reading]:
         yield 100 * bad / asked, asked, f"endpoint {name}"
 
 
-def _statuses(target: Target, container: ContainerFact) -> list[int]:
-    try:
-        found = [STATUS.search(said) for _, said in lines(target, container, target.signs.log_lines)]
-    except RunbookError:
-        return []
-    return [int(match[1]) for match in found if match]
-
-
 def _rebuilds(target: Target, since: float) -> dict[str, int]:
-    """service → different images made or first used since: those that are there, and those that events tell of."""
-    api = engine.client(target).api
-    ours = f"{engine.PROJECT}={engine.stack_of(target).project}"
-    made: dict[str, set[str]] = {}
+    """service → different images made since, by the images that are there and what the engine remembers.
+
+    A build with BuildKit makes no event: an image that was built, never started and
+    removed is known by its removal alone.
+
+    Raises:
+        RunbookError: the engine could not tell.
+    """
+    api, made, old = engine.client(target).api, dict[str, set[str]](), set[str]()
     with spoken_for("the list of images"):
-        for row in api.images(filters={"label": ours}, all=False):
-            service = (row.get("Labels") or {}).get(SERVICE, "")
-            if service and row["Created"] >= since:
-                made.setdefault(service, set()).add(row["Id"])
-        for event in _events(api, ours, since):
-            told = event.get("Actor", {}).get("Attributes", {})
-            image = told.get("com.docker.compose.image", "")
-            if image and SERVICE in told:
-                made.setdefault(told[SERVICE], set()).add(image)
-    old = _older(api, {image for found in made.values() for image in found}, since)
+        for service, image, when in (*_there(api, target), *_remembered(api, target)):
+            if when < since:
+                old.add(image)
+            else:
+                made.setdefault(service, set()).add(image)
+        old |= _older(api, {image for found in made.values() for image in found}, since)
     return {service: len(found - old) for service, found in sorted(made.items()) if found - old}
 
 
-def _events(api: Any, ours: str, since: float) -> list[dict[str, Any]]:
-    """The engine's memory of containers that were created; it keeps some hundred events."""
-    filters = {"type": ["container"], "event": ["create"], "label": [ours]}
-    return list(api.events(since=int(since), until=int(time.time()), filters=filters, decode=True))
+def _there(api: Any, target: Target) -> Iterator[tuple[str, str, float]]:
+    """service, image and when it was made, of the images that compose built; those without a name too."""
+    for row in api.images(filters={"label": f"{engine.PROJECT}={engine.stack_of(target).project}"}):
+        if service := (row.get("Labels") or {}).get(SERVICE, ""):
+            yield service, row["Id"], float(row["Created"])
+
+
+def _remembered(api: Any, target: Target) -> Iterator[tuple[str, str, float]]:
+    """service, image and when, of containers that were made and images that lost their name.
+
+    The engine remembers its last few hundred events. An image that was in use before is no new one.
+    """
+    filters = {"type": ["container", "image"], "event": ["create", "untag"],
+               "label": [f"{engine.PROJECT}={engine.stack_of(target).project}"]}  # fmt: skip
+    for event in api.events(since=1, until=int(time.time()), filters=filters, decode=True):
+        actor = event.get("Actor") or {}
+        told = actor.get("Attributes") or {}
+        image = told.get(IMAGE, "") if event.get("Type") == "container" else actor.get("ID", "")
+        if image and SERVICE in told:
+            yield told[SERVICE], image, float(event.get("time", 0))
 
 
 def _older(api: Any, images: Iterable[str], since: float) -> set[str]:

@@ -14,7 +14,7 @@ from drillbook import home
 from drillbook.act import durable
 from drillbook.errors import BadParameters
 from drillbook.observe.incidents import incident as read
-from drillbook.observe.logs import VARIES, hidden
+from drillbook.observe.said import VARIES, hidden
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
 MENDING = ("reset", "restore", "rollback")

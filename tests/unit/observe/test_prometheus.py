@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -53,6 +55,10 @@ def told(result: Any, kind: str = "vector") -> bytes:
         (told([]), None),
         (told([{"metric": {}, "value": [1.0, "NaN"]}]), None),
         (told([{"value": [1.0, "1"]}, {"value": [1.0, "2"]}]), None),
+        (told([{"metric": {}, "values": [[1.0, "2"]]}], "matrix"), None),
+        (told([1.0, "words"], "string"), None),
+        (b'{"status": "success", "data": null}', None),
+        (b'{"status": "success", "data": {"resultType": "vector", "result": [null]}}', None),
     ],
 )
 def test_a_number_is_a_rate_and_anything_else_is_none(server: Any, body: bytes, percent: float | None) -> None:
@@ -73,6 +79,31 @@ def test_a_refusal_is_a_fact(server: Any, status: int, body: bytes, says: str) -
     with pytest.raises(RunbookError, match=says) as error:
         error_percent(Prometheus(url=server[1], query="x"))
     assert "signs.prometheus" in error.value.hint
+
+
+def test_an_answer_that_drips_has_an_end(server: Any) -> None:
+    """A server that never ends its answer holds the diagnosis up for no longer than the target allows."""
+
+    def drip(self: Server) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                self.wfile.write(b" ")
+                time.sleep(0.1)
+
+    server[0].do_GET = drip
+    before = time.monotonic()
+    with pytest.raises(RunbookError, match="does not answer"):
+        error_percent(Prometheus(url=server[1], query="x", timeout_seconds=0.5))
+    assert time.monotonic() - before < 5
+
+
+def test_a_password_in_the_url_is_not_told() -> None:
+    """What the target's file says of the way there may hold a secret."""
+    with pytest.raises(RunbookError) as told:
+        error_percent(Prometheus(url="http://ops:hunter22@127.0.0.1:1", query="x", timeout_seconds=1))
+    assert "hunter22" not in str(told.value)
 
 
 def test_silence_is_a_fact() -> None:
