@@ -69,7 +69,10 @@ def _prune(snapshot: Snapshot, which: str) -> str:
 
 
 def _context_sync(snapshot: Snapshot, now: float) -> Cache:
-    note = f"a file whose size and time did not change is not sent again, whatever is in it; {EVERYONES}"
+    note = (
+        "a file whose size and time did not change is not sent again, whatever is in it; a folder of the same name "
+        f"elsewhere shares it; {EVERYONES}"
+    )
     clears = _prune(snapshot, "type=source.local")
     return _of_type(snapshot, "source.local", "build-context sync", clears, note, now)
 
