@@ -54,8 +54,8 @@ def _relative(path: str, base: Path, entry: os.DirEntry[str]) -> str:
     """*path* relative to the source; empty for what lies outside of it, or is no file."""
     if entry.is_dir(follow_symlinks=False):
         return ".git/"
-    name = os.path.relpath(path, base)
-    return "" if name.startswith("../") else name
+    inside = f"{base}/"
+    return path[len(inside) :] if path.startswith(inside) else ""
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -21,7 +21,7 @@ from drillbook import home
 from drillbook.errors import RunbookError
 from drillbook.observe.names import printable
 
-VERSION = 1
+VERSION = 2
 KEPT = 60
 THREADS, CHUNK, LIMIT = 2, 200, 300_000
 RACY_SECONDS = 2.0
@@ -82,15 +82,16 @@ def file_digests(directory: Path, names: Iterable[str]) -> dict[str, tuple[str, 
     key = key_of("files", str(directory))
     known, now = recall("files", key), time.time()
     stats = {name: stat for name in names if (stat := _stat(directory / name)) is not None}
-    marks = {n: [s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns] for n, s in stats.items()}
-    same = {n: known[k][5] for n, mark in marks.items() if (k := printable(n)) in known and known[k][:5] == mark}
+    marks = {n: f"{s.st_dev} {s.st_ino} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} " for n, s in stats.items()}
+    same = {n: known[k][len(mark) :] for n, mark in marks.items() if known.get(k := printable(n), "").startswith(mark)}
     todo = [name for name in marks if name not in same]
     fresh = _fresh(directory, todo)
-    digests = {name: digest for name in marks if (digest := same.get(name) or fresh.get(name))}
-    settled = {printable(n): [*marks[n], d] for n, d in digests.items() if now - marks[n][4] / 1e9 > RACY_SECONDS}
     if todo:
-        remember("files", key, {**known, **settled} if len(known) < LIMIT else settled)
-    return {n: (d, (stats[n].st_size, int(stats[n].st_mtime))) for n, d in digests.items()}
+        settled = {n: d for n, d in fresh.items() if d and now - stats[n].st_ctime > RACY_SECONDS}
+        known = known if len(known) < LIMIT else {}
+        remember("files", key, known | {printable(n): f"{marks[n]}{d}" for n, d in settled.items()})
+    stamps = {n: (s.st_size, int(s.st_mtime)) for n, s in stats.items()}
+    return {n: (d, stamps[n]) for n in marks if (d := same.get(n) or fresh.get(n))}
 
 
 def _stat(path: Path) -> os.stat_result | None:

@@ -97,8 +97,10 @@ def image_files(engine: Any, image: str, service: str, code: Code) -> FilesFact:
         seen = engine.api.inspect_image(image)
         labels = (seen["Config"] or {}).get("Labels") or {}
         key = key_of("image", seen["RootFS"].get("Layers") or image, code.image, code.manifest, code.build_id)
-        told = recall("image", key) or _look(engine, image, code)
-    remember("image", key, told)
+        told = recall("image", key)
+        if not told:
+            told = _look(engine, image, code)
+            remember("image", key, told)
     stamps = {path: (size, time) for path, (size, time) in told["stamps"].items()}
     return FilesFact(
         image, service, code.image, told["files"], labels, told["built_from"], stamps, str(told["build_id"])

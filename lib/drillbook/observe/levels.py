@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from drillbook.observe import context, dockerfile, engine, files, image, process
@@ -15,6 +16,7 @@ from drillbook.observe.unknowns import Unknowns
 from drillbook.target import Code, Target
 
 Containers = tuple[ContainerFact, ...]
+Trees = dict[tuple[Path, tuple[str, ...]], SourceFact | None]
 
 
 def code_levels(
@@ -23,13 +25,14 @@ def code_levels(
     """The part of a snapshot that is about code; what cannot be observed goes into *unknown*."""
     code = declared(target)
     declarations = {s.name: s for s in services if s.name in code and s.context}
-    sources = _sources(target, code, unknown)
+    trees: Trees = {}
+    sources = _sources(target, code, trees, unknown)
     images = _images(target, code, containers, services, unknown)
     dockerfiles = {name: dockerfile.dockerfile(service) for name, service in declarations.items()}
     here = {name: fact for name, fact in dockerfiles.items() if fact}
     engine_images, bases = _engine_images(target, images, declarations, here, unknown)
     return {
-        "deployed": unknown.attempt("deployed folder", lambda: _deployed(target, code), None),
+        "deployed": unknown.attempt("deployed folder", lambda: _deployed(target, code, trees), None),
         "sources": sources,
         "generated": {name: (*GENERATED, *place.generated) for name, place in code.items()},
         "contexts": _contexts(declarations, sources, images, containers, unknown),
@@ -46,19 +49,19 @@ def declared(target: Target) -> dict[str, Code]:
     return {n: s.code for n, s in target.stack.services.items() if s.code} if target.stack else {}
 
 
-def _deployed(target: Target, code: dict[str, Code]) -> SourceFact:
+def _deployed(target: Target, code: dict[str, Code], trees: Trees) -> SourceFact:
     artifacts = tuple(sorted({place.placed(name) for place in code.values() for name in place.artifacts}))
-    return source_tree(target.directory, artifacts)
+    return trees.get((target.directory.resolve(), artifacts)) or source_tree(target.directory, artifacts)
 
 
-def _sources(target: Target, code: dict[str, Code], unknown: Unknowns) -> dict[str, SourceFact]:
-    found: dict[tuple[str, tuple[str, ...]], SourceFact | None] = {}
+def _sources(target: Target, code: dict[str, Code], trees: Trees, unknown: Unknowns) -> dict[str, SourceFact]:
+    """service → its source; each folder is read once, and kept in *trees*."""
+    seen = {}
     for name, place in code.items():
-        key = (place.source, place.artifacts)
-        if key not in found:
-            look = partial(source_tree, (target.directory / place.source).resolve(), place.artifacts)
-            found[key] = unknown.attempt(f"source of {name}", look, None)
-    seen = {name: found[place.source, place.artifacts] for name, place in code.items()}
+        key = ((target.directory / place.source).resolve(), place.artifacts)
+        if key not in trees:
+            trees[key] = unknown.attempt(f"source of {name}", partial(source_tree, *key), None)
+        seen[name] = trees[key]
     return {name: fact for name, fact in seen.items() if fact}
 
 

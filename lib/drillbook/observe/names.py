@@ -7,4 +7,4 @@ import os
 
 def printable(path: str) -> str:
     r"""*path*, as the file system or a tar gave it, with odd bytes as `\xff`; the same for the same bytes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -58,7 +58,9 @@ def below(folder: Path, base: Path) -> Iterable[str]:
     """Every file and link in *folder*, relative to *base*; *folder* itself where it is a file."""
     if not folder.is_dir() or folder.is_symlink():
         return [os.path.relpath(folder, base)] if folder.exists() or folder.is_symlink() else []
-    return [os.path.relpath(path, base) for path in _files(str(folder))]
+    if folder != base and base not in folder.parents:
+        return [os.path.relpath(path, base) for path in _files(str(folder))]
+    return [path[len(str(base)) + 1 :] for path in _files(str(folder))]
 
 
 def _files(folder: str) -> Iterator[str]:
