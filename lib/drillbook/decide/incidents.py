@@ -7,22 +7,33 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from drillbook.decide.rows import rows_against_backup
 from drillbook.observe.facts import Snapshot
 from drillbook.observe.facts_signs import IncidentFact
+from drillbook.observe.said import hidden
 
+SITE = re.compile(r"^\w+://[^/]*")
+AROUND = 240
+"""Of what was said, so many letters around what was met are shown."""
 SYMPTOMS_WEIGH = 0.4
 """What people see misleads more often than what was proven: causes weigh the rest."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """A known incident, and how this one is like it: score 0 to 1, what is the same, what differs."""
+    """A known incident, and how this one is like it: score 0 to 1, what is the same, what differs.
+
+    `symptoms` are the expressions that were met, each with where and by what words; `causes`
+    are common to both, `theirs` and `ours` only to one. `differs` says it all in sentences.
+    """
 
     incident: IncidentFact
     score: float
     symptoms: tuple[tuple[str, str], ...]
     not_seen: tuple[str, ...]
     causes: tuple[str, ...]
+    theirs: tuple[str, ...]
+    ours: tuple[str, ...]
     differs: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -32,58 +43,77 @@ class Match:
 def matches(incidents: Iterable[IncidentFact], snapshot: Snapshot, causes: Iterable[str]) -> tuple[Match, ...]:
     """Those with a symptom or a cause in common, the most alike first. Changes nothing."""
     ours = tuple(dict.fromkeys(causes))
-    found = [_match(incident, tuple(_said(snapshot)), ours, snapshot) for incident in incidents]
+    said = tuple(_said(snapshot))
+    found = [_match(incident, said, ours, snapshot) for incident in incidents]
     alike = [match for match in found if match.symptoms or match.causes]
     return tuple(sorted(alike, key=lambda match: (-match.score, match.incident.id)))
 
 
 def _said(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
-    """Where something was said, and what: failing answers and error lines of logs."""
+    """Where something was said, and what: failing answers with their path, and error lines of logs."""
     for fact in snapshot.responses:
         if fact.status != fact.expected_status:
-            yield fact.endpoint, f"HTTP {fact.status} {fact.error or fact.body}"
+            yield fact.endpoint, hidden(f"HTTP {fact.status} {SITE.sub('', fact.url)} {fact.error or fact.body}")
     for line in snapshot.signs.logs if snapshot.signs else ():
         yield f"log of {line.service}", line.line
 
 
-def _match(incident: IncidentFact, said: tuple[tuple[str, str], ...], ours: tuple[str, ...], now: Snapshot) -> Match:
-    seen: dict[str, str] = {}
-    for pattern in incident.symptoms:
-        hit = next((f"{where}: {text.strip()[:200]}" for where, text in said if re.search(pattern, text)), "")
-        if hit:
-            seen[pattern] = hit
-    common = tuple(cause for cause in incident.causes if cause in ours)
-    every = {*incident.causes, *ours}
-    symptoms = len(seen) / len(incident.symptoms) if incident.symptoms else 0.0
-    shared = len(common) / len(every) if every else 0.0
+def _match(incident: IncidentFact, said: tuple[tuple[str, str], ...], causes: tuple[str, ...], now: Snapshot) -> Match:
+    met = {pattern: _met(pattern, said) for pattern in incident.symptoms}
+    seen = {pattern: words for pattern, words in met.items() if words}
+    common = tuple(cause for cause in incident.causes if cause in causes)
+    theirs = tuple(cause for cause in incident.causes if cause not in causes)
+    ours = tuple(cause for cause in causes if cause not in incident.causes)
+    symptoms = len(seen) / len(met) if met else 0.0
+    shared = len(common) / (len(common) + len(theirs) + len(ours) or 1)
     return Match(
         incident=incident,
         score=round(SYMPTOMS_WEIGH * symptoms + (1 - SYMPTOMS_WEIGH) * shared, 2),
         symptoms=tuple(seen.items()),
-        not_seen=tuple(pattern for pattern in incident.symptoms if pattern not in seen),
+        not_seen=tuple(pattern for pattern in met if pattern not in seen),
         causes=common,
-        differs=tuple(_differs(incident, ours, now)),
+        theirs=theirs,
+        ours=ours,
+        differs=tuple(_differs(incident, theirs, ours, now)),
     )
 
 
-def _differs(incident: IncidentFact, ours: tuple[str, ...], now: Snapshot) -> Iterator[str]:
-    theirs = [cause for cause in incident.causes if cause not in ours]
+def _met(pattern: str, said: tuple[tuple[str, str], ...]) -> str:
+    """Where *pattern* is met first, and the words around it; empty where it is not."""
+    for where, text in said:
+        if found := re.search(pattern, text):
+            start = max(0, found.start() - AROUND // 4)
+            return f"{where}: {'…' if start else ''}{' '.join(text[start : start + AROUND].split())}"
+    return ""
+
+
+def _differs(incident: IncidentFact, theirs: tuple[str, ...], ours: tuple[str, ...], now: Snapshot) -> Iterator[str]:
     if theirs:
         yield f"then also {', '.join(theirs)}; not found now"
-    further = [cause for cause in ours if cause not in incident.causes]
-    if further:
-        yield f"now also {', '.join(further)}"
-    if "backups" in incident.facts:
-        yield f"then backups: {incident.facts['backups']}; now: {_backups(now)}"
-    if "rebuilds" in incident.facts and now.signs:
-        yield f"then rebuilds: {incident.facts['rebuilds']}; now: {max(now.signs.rebuilds.values(), default=0)}"
+    if ours:
+        yield f"now also {', '.join(ours)}"
+    today = {"backups": _backups(now), "rebuilds": _rebuilds(now), "data lost": _lost(now)}
     for key, value in incident.facts.items():
-        if key not in ("backups", "rebuilds"):
-            yield f"then {key}: {value}"
+        yield f"then {key}: {value}" + (f"; now: {today[key]}" if today.get(key) else "")
 
 
 def _backups(now: Snapshot) -> str:
-    proven = [b for b in now.backups if b.proven and b.identity == now.identity]
+    proven = [b.age_seconds for b in now.backups if b.proven and b.identity == now.identity]
     if not proven:
-        return f"none proven, {len(now.backups)} in all"
-    return f"{len(proven)} proven, the newest {proven[-1].age_seconds / 3600:.1f} h old"
+        return f"none is proven, {len(now.backups)} in all" if now.backups else "none"
+    return f"{len(proven)} proven, the newest {min(proven) / 3600:.1f} h old"
+
+
+def _rebuilds(now: Snapshot) -> str:
+    if now.signs is None or "rebuilds" in now.signs.unknown:
+        return "unknown"
+    return str(max(now.signs.rebuilds.values(), default=0))
+
+
+def _lost(now: Snapshot) -> str:
+    """Tables that had rows in the newest backup and have none now; empty without a backup to hold them against."""
+    rows = rows_against_backup(now)
+    if not any(row.backup for row in rows):
+        return ""
+    lost = sum(row.change == "lost" for row in rows)
+    return f"{lost} tables" if lost else "nothing"

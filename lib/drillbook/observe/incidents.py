@@ -14,6 +14,7 @@ from drillbook.errors import RunbookError
 from drillbook.observe.facts_signs import IncidentFact
 from drillbook.suggest import told
 
+HINT = "parameters/incidents/README.md shows every key"
 CauseId = Literal[
     "stale-container", "stale-layer", "stale-context", "stale-artifact", "stale-cache-mount", "stale-base",
     "masked-by-mount", "edited-in-place", "process-older-than-code", "stale-proxy", "config-drift",
@@ -39,7 +40,7 @@ class Incident(BaseModel):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,80}$")
     title: str
-    date: str = Field(pattern=r"^\d{4}-\d\d-\d\d$")
+    date: str = Field(default="", pattern=r"^(\d{4}(-\d\d){0,2})?$")
     symptoms: tuple[Pattern, ...]
     causes: tuple[CauseId, ...]
     resolved_by: tuple[str, ...]
@@ -65,15 +66,24 @@ def incident(file: Path) -> IncidentFact:
     Raises:
         RunbookError: as `incidents`.
     """
-    hint = "parameters/incidents/README.md shows every key"
     try:
-        raw: Any = yaml.safe_load(file.read_text())
-        found = Incident.model_validate(raw)
+        raw: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RunbookError(f"the incident {file} cannot be read: {error}", hint) from error
+        raise RunbookError(f"the incident {file} cannot be read: {error}", HINT) from error
+    return valid(raw, file)
+
+
+def valid(raw: Any, file: Path) -> IncidentFact:
+    """The incident that *raw*, which stands or will stand in *file*, describes.
+
+    Raises:
+        RunbookError: as `incidents`.
+    """
+    try:
+        found = Incident.model_validate(raw)
     except ValidationError as error:
         fact, better = told(error, Incident)
-        raise RunbookError(f"{file}: {fact}", better or hint) from error
+        raise RunbookError(f"{file}: {fact}", better or HINT) from error
     if found.id != file.stem:
         raise RunbookError(f"{file}: the id is {found.id}, and the file is called {file.stem}", "let both be the same")
     return IncidentFact(**found.model_dump())

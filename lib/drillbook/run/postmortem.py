@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ from drillbook import home
 from drillbook.act.journal import Journal, now
 from drillbook.errors import RunbookError
 from drillbook.run import incidents
-from drillbook.run.record import settle
+from drillbook.run.record import Record, settle
 from drillbook.run.redact import Redactor, secrets_of
 from drillbook.run.session import Run
 from drillbook.show import page
@@ -127,9 +127,11 @@ class PostmortemRun(Run):
                 callout("note", "not remembered", "give the parameter incident an id to add it to the known incidents")
             )
             return
-        text = incidents.described(incident, title, [t.record for t in records], self.folder.name)
-        file = incidents.write(incident, Redactor(secrets_of(self.target, self.record.parameters)).tree(text))
-        self.note("remember", callout("pass", f"{file.name} is written", f"{file}\nread it, and mend its words"))
+        redactor = Redactor(secrets_of(self.target, self.record.parameters))
+        runs = [Record.load(told.folder) for told in records]
+        runs = [replace(run, result=redactor.tree(run.result)) for run in runs]
+        file = incidents.write(incident, incidents.described(incident, title, runs, self.folder.name))
+        self.note("remember", callout("pass", f"{file.name} is written", f"{file}\nread it, mend its words, commit it"))
 
 
 def _run_row(told: Told) -> dict[str, object]:

@@ -42,6 +42,15 @@ def test_each_alone_holds_it_back(change: dict[str, object], sign: int, state: s
     assert (told.suspected, told.signs[sign].state) == (False, state)
 
 
+def test_what_could_not_be_asked_is_unknown_with_its_reason() -> None:
+    """Rebuilds that the engine could not tell are unknown, not none; it is said what is missing."""
+    told = warning(replace(BAD, rebuilds={}, unknown={"rebuilds": "the engine does not answer"}), Signs())
+    assert (told.signs[2].state, told.signs[2].observed) == ("unknown", "the engine does not answer")
+    assert not told.suspected
+    assert told.says.endswith("rebuilds")
+    assert told.as_json()["unknown"] == {"rebuilds": "the engine does not answer"}
+
+
 def test_the_targets_own_limits_count() -> None:
     """Another rule in the target's file gives another answer to the same facts."""
     assert not warning(BAD, Signs(rebuilds=5)).suspected
