@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from drillbook.act import sandbox
 from drillbook.act.site import Site
 from drillbook.decide.caches import Cache, cache_map
 from drillbook.observe import caches, compose
@@ -61,6 +62,8 @@ def test_every_command_of_the_guide_works(healthy: Site, house: Path) -> None:
         argv = ("bash", "-euo", "pipefail", "-c", placed(line, healthy))
         done = run(argv, timeout=300, env=env, cwd=healthy.directory)
         assert done.code == 0, f"{line}\n{done.complaint}"
+    sandbox.wait_healthy(healthy.project)
+    assert sandbox.answer(healthy)["status"] == 200
 
 
 def test_only_what_needs_a_registry_is_left_out() -> None:
