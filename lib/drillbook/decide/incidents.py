@@ -15,8 +15,6 @@ from drillbook.observe.said import hidden
 SITE = re.compile(r"^\w+://[^/]*")
 AROUND = 240
 """Of what was said, so many letters around what was met are shown."""
-SYMPTOMS_WEIGH = 0.4
-"""What people see misleads more often than what was proven: causes weigh the rest."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +62,9 @@ def _match(incident: IncidentFact, said: tuple[tuple[str, str], ...], causes: tu
     common = tuple(cause for cause in incident.causes if cause in causes)
     theirs = tuple(cause for cause in incident.causes if cause not in causes)
     ours = tuple(cause for cause in causes if cause not in incident.causes)
-    symptoms = len(seen) / len(met) if met else 0.0
-    shared = len(common) / (len(common) + len(theirs) + len(ours) or 1)
     return Match(
         incident=incident,
-        score=round(SYMPTOMS_WEIGH * symptoms + (1 - SYMPTOMS_WEIGH) * shared, 2),
+        score=round((_symptoms(len(seen), len(met)) + _causes(len(common), len(theirs), len(ours))) / 2, 2),
         symptoms=tuple(seen.items()),
         not_seen=tuple(pattern for pattern in met if pattern not in seen),
         causes=common,
@@ -76,6 +72,18 @@ def _match(incident: IncidentFact, said: tuple[tuple[str, str], ...], causes: tu
         ours=ours,
         differs=tuple(_differs(incident, theirs, ours, now)),
     )
+
+
+def _symptoms(seen: int, known: int) -> float:
+    """An error's own words are met once or not at all: the first counts for half, the others for the rest."""
+    return (1 + seen / known) / 2 if seen else 0.0
+
+
+def _causes(common: int, theirs: int, ours: int) -> float:
+    """Causes come one after the other on such a night: those of one side only count for half."""
+    if not common:
+        return 0.0
+    return (common / (common + min(theirs, ours)) + common / (common + theirs + ours)) / 2
 
 
 def _met(pattern: str, said: tuple[tuple[str, str], ...]) -> str:

@@ -64,7 +64,7 @@ def _errors(facts: SignsFact, rule: Signs) -> Sign:
     limit = f"over {rule.error_rate_percent:g} %"
     if facts.error_percent is None:
         return Sign("error rate", "unknown", "nobody could be asked", limit)
-    of = f" of {facts.asked} answers" if facts.asked else ""
+    of = f" of {facts.asked} answer{'s' if facts.asked > 1 else ''}" if facts.asked else ""
     state: State = "exceeded" if facts.error_percent > rule.error_rate_percent else "within"
     return Sign("error rate", state, f"{facts.error_percent:.0f} %{of} ({facts.source})", limit)
 

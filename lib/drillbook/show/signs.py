@@ -29,7 +29,7 @@ def warning(told: Warning | None) -> View:
 
 def _early(told: Warning) -> View | None:
     rows: list[dict[str, object]] = [
-        {"sign": sign.name, "": THERE[sign.there], "observed": sign.observed} for sign in told.early
+        {"sign": sign.name, "state": THERE[sign.there], "observed": sign.observed} for sign in told.early
     ]
     there = sum(sign.there is True for sign in told.early)
     return (

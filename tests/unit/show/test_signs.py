@@ -24,10 +24,11 @@ TOLD = Warning(
 
 def test_all_of_it_is_shown() -> None:
     """The box, the table, the checklist, the lines, and what could not be asked."""
-    text = signs.warning(TOLD).text
+    view = signs.warning(TOLD)
     for words in ("Cache pollution is suspected", "do not rebuild", "✗ exceeded", "● there", "? unknown", "TypeError"):
-        assert words in text
-    assert "log of h5-proxy-1: its driver" in text
+        assert words in view.text
+        assert words in view.html
+    assert "log of h5-proxy-1: its driver" in view.text
 
 
 def test_what_was_logged_is_no_markup() -> None:
