@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from drillbook.decide.cache import Cache, Present, ages, built, engine, rebuild, spoken
-from drillbook.decide.cache_mounts import mounts
+from drillbook.decide.cache_mounts import CacheMount, mounts
 from drillbook.observe.facts import BaseFact, Snapshot
 from drillbook.observe.facts_signs import BuildRecord
 
 EVERYONES = "the engine cannot tell whose it is: that of other projects goes too, and costs them a slower build"
+EMPTIED = "--no-cache empties it"
+OUTLIVES = "its mode, uid, gid or from makes it outlive --no-cache (BuildKit before September 2024)"
 OTHERS = {
     "source.git.checkout": ("git checkout", "named by its commit, so it is never stale; the branch is asked anew"),
     "frontend": ("Dockerfile frontend", "the image of `# syntax=`; asked for anew by --pull"),
@@ -90,35 +92,36 @@ def _layers(snapshot: Snapshot, now: float) -> Cache:
 
 
 def _mounts(snapshot: Snapshot, now: float) -> Iterator[Cache]:
-    what = "cache mount"
-    found = sorted(_records(snapshot, "exec.cachemount"), key=lambda r: (-r.bytes, r.id))
-    if not found:
-        why = _unlisted(snapshot) or "no record of type exec.cachemount"
-        yield Cache("exec.cachemount", what, "RUN --mount=type=cache", _present(snapshot, []), note=why)
+    """One row a mount, the target's own first; one where no Dockerfile of this target mounts anything is not its."""
     declared = mounts(snapshot.dockerfiles)
-    for record in found:
-        mine = [m for m in declared if m.is_of(record.description)]
-        whose = f"{spoken(m.service for m in mine)}: {mine[0].place}" if mine else _strange(snapshot)
-        passes = bool(mine) and not any(m.survives for m in mine)
-        note = (
-            "--no-cache empties it"
-            if passes
-            else "its mode, uid, gid or from makes it outlive --no-cache (BuildKit before September 2024)"
-            if mine
-            else "--no-cache empties those of the services that it builds"
-        )
-        yield Cache(
-            f"exec.cachemount:{record.id}", what, record.description.partition(" from ")[0], "yes", record.bytes,
-            ages(now, [record.created]), _prune(snapshot, f"id={record.id}"), no_cache=passes,
-            note=f"{whose}; {note}{'; in use' if record.in_use else ''}",
-        )  # fmt: skip
+    found = sorted(_records(snapshot, "exec.cachemount"), key=lambda r: (-r.bytes, r.id))
+    rows = [_mount(snapshot, record, declared, now) for record in found]
+    if all(row.present == "no" for row in rows):
+        why = _unlisted(snapshot) or "no build of this target has one"
+        present: Present = "unknown" if _unlisted(snapshot) else "no"
+        yield Cache("exec.cachemount", "cache mount", "RUN --mount=type=cache", present, note=why)
+    yield from sorted(rows, key=lambda row: row.present == "no")
 
 
-def _strange(snapshot: Snapshot) -> str:
+def _mount(snapshot: Snapshot, record: BuildRecord, declared: Sequence[CacheMount], now: float) -> Cache:
+    mine = [m for m in declared if m.is_of(record.description)]
+    alike = [m for m in declared if m.may_lie_at(record.description)]
+    passes = bool(mine) and not any(m.survives for m in mine)
     unread = [name for name in built(snapshot) if name not in snapshot.dockerfiles]
-    if unread:
-        return f"not known whose it is: the Dockerfile of {spoken(unread)} was not read"
-    return "no Dockerfile of this target has it"
+    present: Present = "yes" if mine or alike or unread or not snapshot.dockerfiles else "no"
+    if mine:
+        note = f"{spoken(m.service for m in mine)}: {mine[0].place}; {EMPTIED if passes else OUTLIVES}"
+    elif alike:
+        note = f"an earlier command of {alike[0].place}, or another project's"
+    elif present == "yes":
+        note = f"not known whose it is: the Dockerfile of {spoken(unread) or 'any service'} was not read"
+    else:
+        note = "no Dockerfile of this target mounts there: another project's, or an earlier Dockerfile's"
+    return Cache(
+        f"exec.cachemount:{record.id}", "cache mount", record.description.partition(" from ")[0], present, record.bytes,
+        ages(now, [record.created]), _prune(snapshot, f"id={record.id}"), no_cache=passes,
+        note=f"{note}{'; in use' if record.in_use else ''}",
+    )  # fmt: skip
 
 
 def _other(snapshot: Snapshot, kind: str, now: float) -> Cache:

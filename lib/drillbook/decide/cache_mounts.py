@@ -11,6 +11,9 @@ from drillbook.observe.facts import DockerfileFact
 OWNED = ("mode", "uid", "gid", "from", "source")
 """An option that gives the mount a parent; `--no-cache` misses such mounts in a BuildKit before September 2024."""
 
+RECORD = re.compile(r"cached mount (.*?) from (?:exec )?(.*)$", re.DOTALL)
+"""How BuildKit describes a cache mount: its path, then the command that it was made for."""
+
 
 @dataclass(frozen=True)
 class CacheMount:
@@ -24,10 +27,13 @@ class CacheMount:
 
     def is_of(self, description: str) -> bool:
         """Whether the engine's record with this *description* is this mount: the same path of the same command."""
-        match = re.match(r"cached mount (.*?) from (?:exec )?(.*)$", description, re.DOTALL)
-        if not match or not match[1].rstrip("/").endswith(self.path.rstrip("/")):
-            return False
-        return _plain(self.command) in _plain(match[2])
+        match = RECORD.match(description)
+        return bool(match and self.may_lie_at(description) and _plain(self.command) in _plain(match[2]))
+
+    def may_lie_at(self, description: str) -> bool:
+        """Whether the record's path can be this mount's; a variable in either, or a record without one, may be any."""
+        match = RECORD.match(description)
+        return not match or "$" in self.path or match[1].rstrip("/").endswith(self.path.rstrip("/"))
 
 
 def mounts(dockerfiles: Mapping[str, DockerfileFact]) -> list[CacheMount]:

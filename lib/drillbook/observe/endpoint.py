@@ -88,7 +88,7 @@ def ask(key: str, endpoint: Endpoint, url: str, via: str = "proxy", replica: str
     _client()  # whose making is no part of the answer's time
     started = time.monotonic()
     try:
-        answer, content = _get(url, endpoint.timeout_seconds, {} if via == "proxy" else STRAIGHT)
+        answer, content = fetch(url, endpoint.timeout_seconds, {} if via == "proxy" else STRAIGHT)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         seconds = time.monotonic() - started
         why = f"{type(error).__name__}: {error}"
@@ -109,7 +109,7 @@ def ask(key: str, endpoint: Endpoint, url: str, via: str = "proxy", replica: str
     )
 
 
-def _get(url: str, timeout: float, headers: dict[str, str]) -> tuple[httpx.Response, bytes]:
+def fetch(url: str, timeout: float, headers: dict[str, str]) -> tuple[httpx.Response, bytes]:
     """The answer and as much of its body as is of use. A body that drips past the timeout is no answer."""
     import httpx
 

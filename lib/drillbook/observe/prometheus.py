@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from drillbook.errors import RunbookError
-from drillbook.observe.endpoint import _get
+from drillbook.observe.endpoint import fetch
 from drillbook.observe.said import hidden
 from drillbook.target import Prometheus
 
@@ -24,7 +24,7 @@ def error_percent(prometheus: Prometheus) -> float | None:
     hint = "mend signs.prometheus in the target's file, or leave it out: the endpoints are asked then"
     try:
         url = httpx.URL(f"{prometheus.url.rstrip('/')}/api/v1/query", params={"query": prometheus.query})
-        answer, content = _get(str(url), prometheus.timeout_seconds, {})
+        answer, content = fetch(str(url), prometheus.timeout_seconds, {})
         told = json.loads(content)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
         raise RunbookError(f"Prometheus at {named} does not answer: {hidden(str(error))}", hint) from error

@@ -12,20 +12,23 @@ from drillbook.decide.diagnose import Diagnosis
 from drillbook.decide.diagnose import diagnose as decide
 from drillbook.decide.differences import differences
 from drillbook.decide.dockerfile import findings
+from drillbook.decide.early import early
 from drillbook.decide.incidents import matches
 from drillbook.decide.rows import rows_against_backup
 from drillbook.decide.signs import warning
 from drillbook.observe.facts import Snapshot
 from drillbook.observe.incidents import incidents
 from drillbook.observe.snapshot import observe, with_signs
+from drillbook.observe.unknowns import Unknowns
 from drillbook.run.filled import made_ready
-from drillbook.run.history import last_healthy
+from drillbook.run.history import failures_before, last_healthy
 from drillbook.run.session import Run
 from drillbook.show import caches as show_caches
 from drillbook.show import causes, levels, picture, rows, tables
 from drillbook.show import findings as show_findings
 from drillbook.show import incidents as show_incidents
 from drillbook.show import signs as show_signs
+from drillbook.show.view import callout
 
 
 class DiagnoseRun(Run):
@@ -59,11 +62,16 @@ class DiagnoseRun(Run):
 
     def warnings(self, facts: Snapshot, diagnosis: Diagnosis) -> None:
         """Early-warning signs, and the known incidents that this one is like, with what resolved them."""
-        told = warning(facts.signs, self.target.signs) if facts.signs else None
-        alike = matches(incidents(), facts, [cause.id for cause in diagnosis.causes])
+        signs, rule, wrong = facts.signs, self.target.signs, Unknowns()
+        before = failures_before(self.target, signs.deployed_at) if signs else ()
+        told = warning(signs, rule, early(facts, rule, before)) if signs else None
+        known = wrong.attempt("incidents", incidents, ())
+        alike = matches(known, facts, [cause.id for cause in diagnosis.causes])
         self.told = {**self.told, "signs": told and told.as_json(), "incidents": [m.as_json() for m in alike]}
         self.result(**self.told)
         view = show_signs.warning(told) + show_incidents.matches(alike)
+        if wrong:
+            view += callout("unknown", "the known incidents could not be read", wrong["incidents"])
         self.note("warnings", view, incidents=[m.incident.id for m in alike])
 
     def caches(self, facts: Snapshot) -> None:

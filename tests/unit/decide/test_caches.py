@@ -157,20 +157,30 @@ def test_the_context_sync_outlives_no_cache() -> None:
 
 
 @pytest.mark.parametrize(
-    ("description", "cleared", "said"),
+    ("description", "present", "cleared", "said"),
     [
-        ("cached mount /root/.npm from exec /bin/sh -c npm ci &&   npm run build", True, "app1: /opt/connect/Docker"),
-        ("cached mount /var/cache/pip from exec /bin/sh -c pip install .", False, "makes it outlive --no-cache"),
-        ("cached mount /root/.npm from exec /bin/sh -c npm test", False, "no Dockerfile of this target has it"),
-        ("cached mount /go from exec /bin/sh -c go build", False, "no Dockerfile of this target has it"),
-        ("", False, "no Dockerfile of this target has it"),
+        ("cached mount /root/.npm from exec /bin/sh -c npm ci &&   npm run build", "yes", True, "app1: /opt/connect/"),
+        ("cached mount /var/cache/pip from exec /bin/sh -c pip install .", "yes", False, "makes it outlive --no-cache"),
+        ("cached mount /root/.npm from exec /bin/sh -c npm test", "yes", False, "an earlier command of /opt"),
+        ("cached mount /go from exec /bin/sh -c go build", "no", False, "another project's"),
+        ("", "yes", False, "or another project's"),
     ],
 )  # fmt: skip
-def test_each_cache_mount_is_cleared_alone(description: str, said: str, *, cleared: bool) -> None:
+def test_each_cache_mount_is_cleared_alone(description: str, present: str, said: str, *, cleared: bool) -> None:
     """A mount is named with its line and cleared by its id; --no-cache is promised only where it holds."""
-    item = row(snapshot(CachesFact(records=(record("exec.cachemount", description, id="abc"),))), "exec.cachemount")
+    items = cache_map(snapshot(CachesFact(records=(record("exec.cachemount", description, id="abc"),))), NOW)
+    item = next(item for item in items if item.id == "exec.cachemount:abc")
     assert item.clears == "docker buildx prune --force --filter id=abc"
-    assert (item.no_cache, said in item.note) == (cleared, True)
+    assert (item.present, item.no_cache, said in item.note) == (present, cleared, True)
+
+
+def test_a_mount_at_a_variables_path_is_nobody_elses() -> None:
+    """Where a Dockerfile mounts at a path that it takes from a variable, no mount is called a stranger's."""
+    seen = snapshot(
+        CachesFact(records=(record("exec.cachemount", "cached mount /go from x"),)),
+        dockerfiles={"app1": dockerfile("--mount=type=cache,target=$CACHE go build")},
+    )
+    assert row(seen, "exec.cachemount").present == "yes"
 
 
 def test_mounts_of_an_unread_dockerfile_are_nobodys_yet() -> None:
