@@ -76,6 +76,9 @@ class DiagnoseRun(Run):
 
     def caches(self, facts: Snapshot) -> None:
         """Every cache between source and response, with what clears it; then the traps in Dockerfiles and contexts."""
+        if self.target.stack is None:
+            self.note("caches", callout("note", "a database alone has no caches between source and response"))
+            return
         mapped, traps = cache_map(facts, time.time()), findings(facts)
         self.told = {
             **self.told, "caches": [asdict(c) for c in mapped], "findings": [asdict(f) for f in traps],
