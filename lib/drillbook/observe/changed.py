@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 
-from drillbook.observe import inside
+from drillbook.observe import openat
 from drillbook.observe.asked import stat_of
 from drillbook.observe.generated import GENERATED
 from drillbook.observe.mounted import READ_BYTES, Look
@@ -51,20 +51,16 @@ def _removed(look: Look, path: str) -> None:
 
 def _read(look: Look, path: str, whole: str) -> int:
     """Note the file's content; 1 when it was one, 0 for a folder."""
-    folder = inside.safely(look.root, posixpath.dirname(whole)) if look.root else None
-    if folder is None:
-        return _ask(look, path, whole)
-    place = inside.named(folder, posixpath.basename(whole))
-    if place is None:
-        look.unread[path] = "its name cannot be told from another"
-        return 1
-    if place.is_dir() and not place.is_symlink():
-        return 0
-    seen = inside.look(place, READ_BYTES)
-    if seen is None:
-        look.unread[path] = f"gone, no file, or over {READ_BYTES >> 20} MB"
-    else:
-        look.keep(look.changed, printable(posixpath.join(posixpath.dirname(path), place.name)), seen)
+    with openat.held(openat.folder(look.root, posixpath.dirname(whole)) if look.root is not None else None) as above:
+        if above is None:
+            return _ask(look, path, whole)
+        name = openat.named(above, posixpath.basename(whole))
+        if name is None:
+            look.unread[path] = "its name cannot be told from another"
+        elif openat.is_folder(above, name):
+            return 0
+        elif not look.keep(look.changed, printable(posixpath.join(posixpath.dirname(path), name)), above, name):
+            look.unread[path] = f"gone, no file, or over {READ_BYTES >> 20} MB"
     return 1
 
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from drillbook.observe import inside, openat
 from drillbook.observe.facts import ContainerFact, Mount
 from drillbook.observe.image import seconds
 
@@ -64,11 +67,11 @@ def _same(mount: Mount, pid: int, container: str, started: float) -> bool:
     host = _status(source)
     if host is not None and (not stat.S_ISREG(host.st_mode) or _untouched_since(started, source)):
         return True
-    inside = _inside(mount, pid, container)
-    there = _status(inside)
-    if host is None:
-        return there is None or not stat.S_ISREG(there.st_mode)
-    return there is not None and _same_content(source, host, inside, there)
+    with _seen(mount, pid, container) as there:
+        status = None if there is None else os.fstat(there)
+        if host is None or there is None or status is None:
+            return host is None and (status is None or not stat.S_ISREG(status.st_mode))
+        return _same_content(source, host, openat.content(there), status)
 
 
 def _untouched_since(started: float, file: Path) -> bool:
@@ -77,25 +80,28 @@ def _untouched_since(started: float, file: Path) -> bool:
     return all(status is not None and status.st_ctime < started for status in changed)
 
 
-def _inside(mount: Mount, pid: int, container: str) -> Path:
-    """The mount's place as the container's process sees it.
+@contextmanager
+def _seen(mount: Mount, pid: int, container: str) -> Iterator[int | None]:
+    """What the container's process has at the mount's place, held open.
 
     Raises:
         Unread: this process may not look, or the place lies behind a link in the container.
     """
-    process = Path(f"/proc/{pid}")
     try:
-        mounted = (process / "mountinfo").read_text(errors="surrogateescape")
-        owned = container in (process / "cgroup").read_text() + mounted
-        places = {_unescaped(line.split()[4]) for line in mounted.splitlines()}
-        (process / "root" / "proc").stat()
+        with inside.process(pid) as process:
+            mounted = inside.told(process, "mountinfo")
+            owned = container in inside.told(process, "cgroup") + mounted
+            places = {_unescaped(line.split()[4]) for line in mounted.splitlines()}
+            root = os.open("root", openat.LISTED, dir_fd=process)
     except (OSError, IndexError) as error:
         raise Unread("only root may look into the container's process") from error
-    if not owned:
-        raise Unread("the container's process is not on this machine")
-    if mount.destination not in places:
-        raise Unread("the path leads through a link in the container")
-    return Path(f"{process}/root{mount.destination}")
+    with openat.held(root), openat.held(openat.folder(root, posixpath.dirname(mount.destination))) as above:
+        if not owned:
+            raise Unread("the container's process is not on this machine")
+        if above is None or mount.destination not in places:
+            raise Unread("the path leads through a link in the container")
+        with openat.held(openat.opened(above, posixpath.basename(mount.destination))) as there:
+            yield there
 
 
 def _unescaped(path: str) -> str:
@@ -111,7 +117,7 @@ def _status(path: Path) -> os.stat_result | None:
         raise Unread(f"{path} cannot be looked at: {error.strerror}") from error
 
 
-def _same_content(host: Path, a: os.stat_result, inside: Path, b: os.stat_result) -> bool:
+def _same_content(host: Path, a: os.stat_result, there: str, b: os.stat_result) -> bool:
     if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino):
         return True
     if a.st_size != b.st_size or stat.S_IFMT(a.st_mode) != stat.S_IFMT(b.st_mode):
@@ -119,10 +125,10 @@ def _same_content(host: Path, a: os.stat_result, inside: Path, b: os.stat_result
     if a.st_size > LARGEST_BYTES:
         raise Unread(f"it is larger than {LARGEST_BYTES >> 20} MiB")
     try:
-        return _digest(host) == _digest(inside)
+        return _digest(host) == _digest(there)
     except OSError as error:
         raise Unread(f"it cannot be read: {error.strerror}") from error
 
 
-def _digest(file: Path) -> bytes:
-    return hashlib.sha256(file.read_bytes()).digest()
+def _digest(file: str | Path) -> bytes:
+    return hashlib.sha256(Path(file).read_bytes()).digest()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from drillbook.observe import inside
+from drillbook.observe import inside, openat
 from drillbook.observe.asked import file_of, stat_of
 from drillbook.observe.facts import ContainerFact, FilesFact, Mount
 from drillbook.observe.files import MANIFEST_LIMIT, archive, suppress_gone
@@ -21,11 +19,11 @@ TREE_FILES = 100_000
 
 @dataclass
 class Look:
-    """What is found while one container is looked at; `root` is its file system, where that can be read here."""
+    """What is found while one container is looked at; `root` is an open folder, where that can be read here."""
 
     engine: Any
     container: ContainerFact
-    root: Path | None
+    root: int | None
     code: Code
     image: FilesFact | None
     changed: dict[str, str] = field(default_factory=dict)
@@ -38,11 +36,23 @@ class Look:
     def manifests(self) -> set[str]:
         return {self.code.manifest, self.code.build_id} - {""}
 
-    def keep(self, into: dict[str, str], path: str, seen: inside.Seen) -> None:
-        """Note what was seen at *path*, with the content of a manifest."""
+    def keep(self, into: dict[str, str], path: str, above: int, name: str) -> bool:
+        """Note the file *name* in the open folder *above* as *path*, with a manifest's content; False where it is none.
+
+        A manifest that is a link tells nothing, as in the image.
+        """
+        is_manifest = path in self.manifests
+        try:
+            seen = inside.look(above, name, READ_BYTES, MANIFEST_LIMIT if is_manifest else 0)
+        except OSError as error:
+            self.unread[path] = f"it cannot be read: {error.strerror}"
+            return True
+        if seen is None:
+            return False
         into[path], self.changed_at[path] = seen.digest, seen.changed
-        if path in self.manifests and seen.place.stat().st_size <= MANIFEST_LIMIT:
-            self.wanted[path] = seen.place.read_bytes()
+        if is_manifest:
+            self.wanted[path] = seen.content
+        return True
 
     def ask(self, into: dict[str, str], path: str, whole: str) -> None:
         """Note the one small file at *whole*, asked of the engine."""
@@ -54,11 +64,8 @@ class Look:
 def mounted_files(look: Look, cover: str, mount: Mount) -> None:
     """Note every file that *mount* puts at *cover*; what cannot be read, with the reason."""
     if look.root is not None:
-        place = inside.safely(look.root, mount.destination)
-        if place is None:
-            look.unread[cover] = "a link leads there"
-            return
-        _from_here(look, cover, mount, place)
+        with openat.held(openat.folder(look.root, posixpath.dirname(mount.destination))) as above:
+            _from_here(look, cover, mount, above)
     elif mount.kind == "tmpfs":
         look.unread[cover] = "a tmpfs of a container on another machine"
     else:
@@ -76,19 +83,23 @@ def _from_engine(look: Look, cover: str, mount: Mount) -> None:
         look.ask(look.mounted, cover, mount.destination)
 
 
-def _from_here(look: Look, cover: str, mount: Mount, place: Path) -> None:
-    if not place.is_dir():
-        entries: Iterator[tuple[str, Path]] = iter([("", place)])
-    else:
-        entries = inside.walk(place)
-    for number, (name, path) in enumerate(entries):
-        if number >= TREE_FILES:
-            look.unread[cover] = f"more than {TREE_FILES:,} files"
-            return
-        below = _below(look, cover, mount, name)
-        seen = inside.look(path, READ_BYTES) if below is not None else None
-        if seen is not None and below is not None:  # anything else is data, or lies beside the code
-            look.keep(look.mounted, below, seen)
+def _from_here(look: Look, cover: str, mount: Mount, above: int | None) -> None:
+    """Read it below the open folder *above*. What lies beside the code is not read; what is no file is data."""
+    name = posixpath.basename(mount.destination)
+    if above is None or openat.is_link(above, name):
+        look.unread[cover] = "it is gone, or a link leads there"
+        return
+    with openat.held(openat.folder(above, name)) as top:
+        entries = inside.walk(top) if top is not None else iter([("", above, name)])
+        try:
+            for number, (path, folder, entry) in enumerate(entries):
+                if number >= TREE_FILES:
+                    look.unread[cover] = f"more than {TREE_FILES:,} files"
+                    return
+                if (below := _below(look, cover, mount, path)) is not None:
+                    look.keep(look.mounted, below, folder, entry)
+        except OSError as error:
+            look.unread[cover] = f"a folder of it cannot be read: {error.strerror}"
 
 
 def _below(look: Look, cover: str, mount: Mount, name: str) -> str | None:

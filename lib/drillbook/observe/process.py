@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-from drillbook.observe import inside
+from drillbook.observe import inside, openat
 from drillbook.observe.changed import changed_files
 from drillbook.observe.facts import ContainerFact, FilesFact, Mount, ProcessFact
 from drillbook.observe.files import spoken_for, told_by
@@ -22,8 +22,7 @@ def process_files(engine: Any, container: ContainerFact, image: FilesFact | None
     Raises:
         RunbookError: it has gone, or the engine breaks off.
     """
-    with spoken_for(f"container {container.name}"):
-        root = inside.root_of(engine, container.id)
+    with spoken_for(f"container {container.name}"), openat.held(inside.root_of(engine, container.id)) as root:
         mounts = {_cover(m, code.image): m for m in container.mounts if _touches(m, code.image)}
         look = Look(engine, container, root, code, image)
         for cover, mount in mounts.items():

@@ -204,3 +204,53 @@ def test_too_many_changes_are_said(client: Any, start: Any, image: str, monkeypa
     seen = look(client, name, image)
     assert len(seen.changed) == 3
     assert list(seen.unread) == ["f4.js"]
+
+
+SECRET = "a line of the host's own"
+
+
+@pytest.mark.parametrize(
+    "lead",
+    [
+        "ln -sf {file} /app/BUILD_ID",
+        "ln -sf {file} /app/manifest.json",
+        "mv /app/lib /app/was; ln -s {folder} /app/lib",
+    ],
+)
+def test_a_link_never_leads_to_the_hosts_files(
+    client: Any, start: Any, image: str, place: str, tmp_path: Path, lead: str
+) -> None:
+    """A link in a container is its target's name: no content of the host's comes into the evidence by it."""
+    (tmp_path / "secret.txt").write_text(SECRET)
+    name = start()
+    run("docker", "exec", name, "sh", "-c", lead.format(file=tmp_path / "secret.txt", folder=tmp_path))
+    seen = look(client, name, image, CODE.model_copy(update={"build_id": "BUILD_ID"}))
+    assert SECRET not in repr(seen)
+    assert digest(SECRET) not in repr(seen)
+    target = tmp_path if "lib" in lead else tmp_path / "secret.txt"
+    assert digest(str(target)) in seen.changed.values()
+
+
+def test_links_and_devices_in_a_mount_are_not_opened(client: Any, start: Any, image: str, tmp_path: Path) -> None:
+    """A mount may hold links to files and folders of the host, and pipes that nobody writes to."""
+    (tmp_path / "secret.txt").write_text(SECRET)
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/db.js").symlink_to(tmp_path / "secret.txt")
+    (tmp_path / "lib/all").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "lib/pipe")
+    code = CODE.model_copy(update={"build_id": "lib/db.js", "manifest": "lib/all/secret.txt"})
+    seen = look(client, start("-v", f"{tmp_path}/lib:/app/lib"), image, code)
+    assert seen.mounted == {"lib/db.js": digest(str(tmp_path / "secret.txt")), "lib/all": digest(str(tmp_path))}
+    assert SECRET not in repr(seen)
+
+
+def test_a_mount_whose_parent_became_a_link_is_unread(client: Any, start: Any, image: str, tmp_path: Path) -> None:
+    """The container moved the mount away and left a link to a folder of the host's in its place."""
+    for folder in ("lib", "host/in"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "host/in/db.js").write_text(SECRET)
+    name = start("-v", f"{tmp_path}/lib:/app/new/in")
+    run("docker", "exec", name, "sh", "-c", f"mv /app/new /app/was && ln -s {tmp_path}/host /app/new")
+    seen = look(client, name, image)
+    assert seen.unread["new/in"] == "it is gone, or a link leads there"
+    assert digest(SECRET) not in repr(seen)
