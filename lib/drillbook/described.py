@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
@@ -17,6 +19,33 @@ def _by_name(value: Any) -> Any:
 
 
 SecretName = Annotated[str, BeforeValidator(_by_name)]
+
+
+def _below(value: str) -> str:
+    path = posixpath.normpath(value) if value else ""
+    if path.startswith(("/", "../")) or path in {".", ".."}:
+        raise ValueError("a path below the code's folder, such as .next")
+    return path
+
+
+def _absolute(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError("an absolute path in the image, such as /app")
+    return "/" + posixpath.normpath(value).lstrip("/")
+
+
+def _expression(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from error
+    return value
+
+
+Below = Annotated[str, AfterValidator(_below)]
+"""A path that does not leave the code's folder; empty for none."""
+Absolute = Annotated[str, AfterValidator(_absolute)]
+Expression = Annotated[str, AfterValidator(_expression)]
 
 
 class Part(BaseModel):
@@ -35,10 +64,10 @@ class Code(Part):
     """
 
     source: str = "."
-    image: str
-    artifacts: tuple[str, ...] = ()
-    manifest: str = ""
-    build_id: str = ""
+    image: Absolute
+    artifacts: tuple[Below, ...] = ()
+    manifest: Below = ""
+    build_id: Below = ""
     generated: tuple[str, ...] = ()
 
     def placed(self, artifact: str) -> str:
@@ -131,7 +160,7 @@ class Signs(Part):
     rebuilds: int = 2
     deployed_within_hours: float = 24.0
     log_lines: int = Field(default=500, ge=0, le=10_000)
-    log_pattern: str = r"\b(?:\w*Error|Exception|FATAL|PANIC|panic)\b"
+    log_pattern: Expression = r"\b(?:\w*(?:Error|Exception)|ERROR|FATAL|PANIC|panic)\b"
     prometheus: Prometheus | None = None
 
 

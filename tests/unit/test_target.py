@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from drillbook import home, target
 from drillbook.errors import BadTarget
-from drillbook.target import load_target
+from drillbook.target import Code, Signs, load_target
 
 PARTS = {
     target.Target: "",
@@ -80,3 +81,40 @@ def test_a_secret_is_never_written_into_the_file(tmp_path: Path) -> None:
     with pytest.raises(BadTarget, match="env:NAME or file:PATH") as told:
         load_target(str(file))
     assert "hunter2" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("artifacts", ["../dist"], "a path below the code's folder"),
+        ("artifacts", ["/var/lib"], "a path below the code's folder"),
+        ("artifacts", ["."], "a path below the code's folder"),
+        ("manifest", "a/../../passwd", "a path below the code's folder"),
+        ("build_id", "/etc/passwd", "a path below the code's folder"),
+        ("image", "app", "an absolute path in the image"),
+    ],
+)
+def test_no_path_of_the_code_leaves_its_folder(key: str, value: Any, says: str) -> None:
+    """What lies outside of it is no artifact, and no file of the machine's is read as one."""
+    with pytest.raises(ValidationError, match=says):
+        Code.model_validate({"image": "/app", key: value})
+
+
+def test_paths_of_the_code_are_written_in_one_way() -> None:
+    """However they are written: they are compared with what git and the engine say."""
+    code = Code(image="//app/", artifacts=("./.next/", "dist//x"), manifest="./m.json")
+    assert (code.image, code.artifacts, code.manifest, code.build_id) == ("/app", (".next", "dist/x"), "m.json", "")
+
+
+def test_a_pattern_that_is_none_is_refused() -> None:
+    """When the file is loaded, not at three in the morning."""
+    with pytest.raises(ValidationError, match="no regular expression"):
+        Signs(log_pattern="(")
+
+
+@pytest.mark.parametrize(
+    "line", ["TypeError: x", "ERROR: relation", "java.lang.NullPointerException", "panic: runtime"]
+)
+def test_the_default_pattern_finds_the_errors_of_common_languages(line: str) -> None:
+    """Node, PostgreSQL, Java, Go."""
+    assert re.search(Signs().log_pattern, line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from drillbook.observe.digests import file_digests
+from drillbook.observe.digests import file_digests, unreadable
 from drillbook.observe.facts import ContextFact, FilesFact, ServiceFact, SourceFact
 from drillbook.observe.ignore import Ignore, ignore_file, ignore_patterns
 from drillbook.observe.names import printable
@@ -25,10 +25,16 @@ def build_context(
 
     Changes nothing. Untracked files are hashed only where the image holds one of
     the same path and size. Without git nothing but the source's artifacts is untracked.
+
+    Raises:
+        RunbookError: a folder that gets in may not be read; a build would fail at it too.
     """
     ignore = Ignore(ignore_patterns(ignore_file(directory, dockerfile)))
     base = Path(source.directory)
-    through = {name for entry in ignore.walk(directory) if (name := _relative(entry.path, base, entry))}
+    try:
+        through = {name for entry in ignore.walk(directory) if (name := _relative(entry.path, base, entry))}
+    except OSError as error:
+        raise unreadable(error.filename, error) from error
     names = tracked_names(base)
     known = set(source.tracked)
     tracked = {name for name in through if printable(name) in known}

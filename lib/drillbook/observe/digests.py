@@ -121,6 +121,10 @@ def _hashed(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise RunbookError(
-            f"{printable(str(path))} cannot be read: {error.strerror}", "run this as a user who may read the sources"
-        ) from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path | str, error: OSError) -> RunbookError:
+    """What to say of a file or folder of the sources that may not be read."""
+    fact = f"{printable(str(path))} cannot be read: {error.strerror}"
+    return RunbookError(fact, "run this as a user who may read the sources, or keep it out in .dockerignore")

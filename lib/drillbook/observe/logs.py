@@ -52,10 +52,7 @@ def heard(target: Target, containers: Iterable[ContainerFact], last: int, patter
     found: dict[tuple[str, str], LogFact] = {}
     statuses: list[tuple[str, int]] = []
     unread: dict[str, str] = {}
-    try:
-        wanted = re.compile(pattern)
-    except re.error as error:
-        return Heard(unread={"logs": f"signs.log_pattern is no regular expression: {error}"})
+    wanted = re.compile(pattern)
     for container in containers if last else ():
         try:
             for moment, said in _whole(lines(target, container, last), wanted):

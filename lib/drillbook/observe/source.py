@@ -8,7 +8,7 @@ from pathlib import Path
 
 from drillbook.errors import CommandFailed
 from drillbook.observe.command import Completed, run
-from drillbook.observe.digests import file_digests, sha256
+from drillbook.observe.digests import file_digests, sha256, unreadable
 from drillbook.observe.facts import SourceFact
 from drillbook.observe.ignore import Ignore, ignore_file, ignore_patterns
 from drillbook.observe.names import printable
@@ -50,12 +50,16 @@ def source_tree(directory: Path, artifacts: tuple[str, ...]) -> SourceFact:
 
 def tracked_names(directory: Path) -> list[str] | None:
     """The names that git tracks below *directory*, as the file system has them; None without git."""
-    listed = _git(directory, "ls-files", "-z")
+    listed = _git(directory, "ls-files", "-z", "--recurse-submodules")
     return [name for name in listed.stdout.split("\0") if name] if listed.code == 0 else None
 
 
 def below(folder: Path, base: Path) -> Iterable[str]:
-    """Every file and link in *folder*, relative to *base*; *folder* itself where it is a file."""
+    """Every file and link in *folder*, relative to *base*; *folder* itself where it is a file.
+
+    Raises:
+        RunbookError: a folder in it may not be read.
+    """
     if not folder.is_dir() or folder.is_symlink():
         return [os.path.relpath(folder, base)] if folder.exists() or folder.is_symlink() else []
     if folder != base and base not in folder.parents:
@@ -64,9 +68,14 @@ def below(folder: Path, base: Path) -> Iterable[str]:
 
 
 def _files(folder: str) -> Iterator[str]:
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=_refuse):
         links = [name for name in folders if Path(place, name).is_symlink()]
         yield from (os.path.join(place, name) for name in (*files, *links))  # noqa: PTH118 - keeps odd bytes
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise unreadable(error.filename, error) from error
 
 
 def _beside(directory: Path, artifacts: tuple[str, ...]) -> Iterator[str]:

@@ -116,25 +116,42 @@ def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     found.close()
 
 
-def helpers(client: Any) -> list[str]:
-    return [c["Id"] for c in client.api.containers(all=True, filters={"label": "drillbook.helper=digest"})]
+class Made:
+    """Containers and volumes that a client makes from now on. Another test's are not among them."""
+
+    def __init__(self, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.client, self.containers, self.volumes = client, set[str](), set[str]()
+        self._create = client.api.create_container
+        monkeypatch.setattr(client.api, "create_container", self._noted)
+
+    def _noted(self, *given: Any, **named: Any) -> Any:
+        made = self._create(*given, **named)
+        self.containers.add(made["Id"])
+        self.volumes.update(mount["Name"] for mount in self.client.api.inspect_container(made["Id"])["Mounts"])
+        return made
+
+    def left(self) -> set[str]:
+        """Those that are still there."""
+        volumes = {row["Name"] for row in self.client.api.volumes()["Volumes"] or []}
+        containers = {row["Id"] for row in self.client.api.containers(all=True)}
+        return (self.containers & containers) | (self.volumes & volumes)
 
 
 @needs_engine
-def test_an_image_without_a_shell_or_a_command(quiet: Any, tmp_path: Path) -> None:
+def test_an_image_without_a_shell_or_a_command(quiet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A distroless image with one file and a VOLUME is read; neither helper nor volume is left behind."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site/page.html").write_text("page")
     image = made("drillbook-test-scratch", tmp_path / "site", "FROM scratch\nCOPY . /app\nVOLUME /app/data\n")
-    volumes = {row["Name"] for row in quiet.api.volumes()["Volumes"] or []}
+    noted = Made(quiet, monkeypatch)
     try:
         fact = image_files(quiet, image, "web", Code(image="/app"))
         assert fact.files == {"page.html": builders.digest("page")}
         assert image_files(quiet, image, "web", Code(image="/nowhere")).files == {}
     finally:
         run("docker", "image", "rm", "-f", "drillbook-test-scratch")
-    assert helpers(quiet) == []
-    assert {row["Name"] for row in quiet.api.volumes()["Volumes"] or []} == volumes
+    assert (len(noted.containers), len(noted.volumes)) == (2, 2)
+    assert noted.left() == set()
 
 
 @needs_engine
@@ -167,11 +184,12 @@ def test_a_stream_that_breaks_leaves_no_helper(quiet: Any, tmp_path: Path, monke
     (tmp_path / "site").mkdir()
     (tmp_path / "site/a.js").write_text("a" * 100_000)
     image = made("drillbook-test-broken", tmp_path / "site", "FROM scratch\nCOPY . /app\n")
-    real = quiet.api.get_archive
+    real, noted = quiet.api.get_archive, Made(quiet, monkeypatch)
     monkeypatch.setattr(quiet.api, "get_archive", lambda *a, **k: ((b"x" * 700 for _ in [1]), real(*a, **k)[1]))
     try:
         with pytest.raises(RunbookError, match="could not be read"):
             image_files(quiet, image, "app1", Code(image="/app"))
     finally:
         run("docker", "image", "rm", "-f", "drillbook-test-broken")
-    assert helpers(quiet) == []
+    assert len(noted.containers) == 1
+    assert noted.left() == set()

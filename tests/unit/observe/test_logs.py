@@ -99,12 +99,6 @@ def test_one_endless_line_is_cut(target: Target, talking: Talking) -> None:
     assert (fact.times, len(fact.line)) == (1, 300)
 
 
-def test_a_wrong_pattern_is_named(target: Target) -> None:
-    """A pattern that is no expression is told; nothing is asked then."""
-    said = heard(target, [builders.container()], 10, "(")
-    assert "signs.log_pattern" in said.unread["logs"]
-
-
 def test_lines_are_whole_whatever_the_chunks() -> None:
     """A line may come in pieces, several in one piece, or without an end."""
     assert list(_lines([b"on", b"e\ntwo\nth", b"ree"])) == [b"one", b"two", b"three"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,3 +128,43 @@ def test_looking_changes_nothing(repository: Path) -> None:
     before = {p: (p.stat().st_mtime_ns, sha256(p)) for p in repository.rglob("*.js")}
     source_tree(repository, (".next",))
     assert {p: (p.stat().st_mtime_ns, sha256(p)) for p in repository.rglob("*.js")} == before
+
+
+def test_a_submodule_is_source_too(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The files of a submodule are tracked, by another repository."""
+    other = tmp_path_factory.mktemp("other")
+    put(other, partDOTjs="part")
+    git(other, "init", "-q")
+    git(other, "add", ".")
+    git(other, "commit", "-qm", "first")
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(other), "vendor")
+    git(repository, "commit", "-qm", "with a submodule")
+    fact = source_tree(repository, ())
+    assert fact.tracked["vendor/part.js"] == sha256(other / "part.js")
+    assert fact.dirty == ()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take a folder away from itself and give it back")
+@pytest.mark.parametrize("place", [".next", "data"])
+def test_a_folder_that_may_not_be_read_is_named(site: Path, place: str) -> None:
+    """Neither source, artifact nor context is told without it: its files would be missing in silence."""
+    (site / place).mkdir(exist_ok=True)
+    (site / place).chmod(0)
+    script = (
+        "import os, sys; from pathlib import Path; from drillbook.errors import RunbookError\n"
+        "from drillbook.observe.context import build_context; from drillbook.observe.source import source_tree\n"
+        "os.setgid(65534); os.setuid(65534); site = Path(sys.argv[1])\n"
+        "try:\n source_tree(site, ('.next',))\n"
+        "except RunbookError as error: print(error.fact)\n"
+        "from drillbook.observe.facts import SourceFact\n"
+        "try:\n build_context('app', site, '', SourceFact(str(site), '', {}, {}), None)\n"
+        "except RunbookError as error: print(error.fact)\n"
+    )
+    for folder in (site, *site.parents):
+        folder.chmod(folder.stat().st_mode | 0o111 | (0o444 if folder == site else 0))
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "DRILLBOOK_OUTPUTS": "/nonexistent"}
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(site)], check=False, env=env, capture_output=True, text=True, timeout=60
+    )
+    (site / place).chmod(0o755)
+    assert done.stdout.splitlines() == [f"{site}/{place} cannot be read: Permission denied"] * 2, done.stderr
