@@ -71,7 +71,8 @@ def _unseen(snapshot: Snapshot) -> str:
         return snapshot.unknown.get("caches", "the caches were not observed")
     missing = [service for service in snapshot.sources if service not in snapshot.contexts]
     if missing or not snapshot.sources:
-        told = snapshot.unknown.get("context") or snapshot.unknown.get("source") or "it was not observed"
+        names = [f"{what} of {service}" for service in missing for what in ("build context", "source")]
+        told = next((why for name in names if (why := snapshot.unknown.get(name))), "it was not observed")
         return f"build context of {', '.join(missing) or 'every service'}: {told}"
     return ""
 

@@ -74,4 +74,4 @@ def with_signs(target: Target, snapshot: Snapshot, healthy_at: float) -> Snapsho
         ),
         None,
     )
-    return replace(snapshot, caches=found, signs=warned)
+    return replace(snapshot, caches=found, signs=warned, unknown={**snapshot.unknown, **unknown})

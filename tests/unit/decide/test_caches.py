@@ -112,7 +112,7 @@ def test_an_unlisted_build_cache_is_unknown_with_its_reason() -> None:
 
 def test_an_unseen_context_is_unknown() -> None:
     """Whether a folder gets into a build cannot be told without that build's context."""
-    seen = snapshot(contexts={}, unknown={"context": "no Dockerfile"})
+    seen = snapshot(contexts={}, unknown={"build context of app1": "no Dockerfile"})
     assert row(seen, "host-artifact").present == "unknown"
     assert "app1: no Dockerfile" in row(seen, "next-cache").note
 

@@ -15,7 +15,7 @@ from drillbook.decide.diagnose import diagnose
 from drillbook.decide.plan import Plan, Step
 from drillbook.decide.reset import fresh_proof, plan_reset, scope_of
 from drillbook.errors import NotProven, NotThisIncident, RunbookError
-from drillbook.observe.facts import ServiceFact, Snapshot, VolumeFact
+from drillbook.observe.facts import ConfigFact, Mount, ServiceFact, Snapshot, VolumeFact
 
 DIGEST = source_digest(builders.SOURCES)
 KEPT = f"connect-app1:drillbook-kept-{'a' * 12}"
@@ -85,6 +85,41 @@ def test_whole_plan_for_a_database() -> None:
             recovers="ALTER DATABASE connect_aside_abc123 RENAME TO connect, or restore 20251013t010000Z-abc123",
         ),
     )
+
+
+VOLUME = Mount("volume", "connect_data", "", "/data")
+STRAIGHT = builders.answer(
+    endpoint="build@x", via="app1", source_digest=DIGEST, replica="connect-app1-1", build_id=DIGEST[:12]
+)
+CACHED = builders.answer(endpoint="build", source_digest=builders.digest("another"), build_id="another")
+
+
+@pytest.mark.parametrize(("mounts", "follows"), [((), ["replace-proxy"]), ((VOLUME,), [])])
+def test_proxy_that_serves_old_answers_is_replaced_too(mounts: tuple[Mount, ...], follows: list[str]) -> None:
+    """The code's containers first, then what publishes a port; a proxy that keeps data is left alone."""
+    proxy = builders.container("proxy", ports=(8080,), mounts=mounts)
+    there = (*builders.healthy().containers, proxy)
+    plan = reset(builders.healthy(containers=there, responses=(STRAIGHT, CACHED)), "containers")
+    assert [step.id for step in plan.steps if step.verb == "service.replace"] == ["replace-app1", *follows]
+
+
+@pytest.mark.parametrize(("mounts", "follows"), [((), ["replace-mailer"]), ((VOLUME,), [])])
+def test_service_without_code_whose_configuration_is_old_is_replaced_too(
+    mounts: tuple[Mount, ...], follows: list[str]
+) -> None:
+    """Its container alone; a database on an old configuration is never restarted by a reset."""
+    mailer = builders.container("mailer", mounts=mounts)
+    drift = ConfigFact(mailer.name, "mailer", "2", "1", ("environment X",))
+    there = (*builders.healthy().containers, mailer, builders.container("other"))
+    plan = reset(builders.healthy(containers=there, configs=(drift,)), "containers")
+    assert [step.id for step in plan.steps if step.verb == "service.replace"] == ["replace-app1", *follows]
+
+
+def test_healthy_neighbours_are_left_alone() -> None:
+    """A proxy is recreated for what it serves, not for being there."""
+    there = (*builders.healthy().containers, builders.container("proxy", ports=(8080,)))
+    plan = reset(builders.healthy(containers=there), "containers")
+    assert [step.id for step in plan.steps if step.verb == "service.replace"] == ["replace-app1"]
 
 
 def test_artifact_of_a_folder_below_is_found_there() -> None:
