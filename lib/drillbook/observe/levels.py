@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,31 +17,38 @@ from drillbook.observe.unknowns import Unknowns
 from drillbook.target import Code, Target
 
 Containers = tuple[ContainerFact, ...]
-Trees = dict[tuple[Path, tuple[str, ...]], SourceFact | None]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """service → its source, and the whole deployed folder; what could not be observed is missing."""
+
+    of: dict[str, SourceFact]
+    deployed: SourceFact | None
 
 
 def code_levels(
-    target: Target, containers: Containers, services: tuple[ServiceFact, ...], unknown: Unknowns
-) -> dict[str, Any]:
+    target: Target, containers: Containers, services: tuple[ServiceFact, ...], sources: Future[Sources],
+    unknown: Unknowns, pool: Executor,
+) -> dict[str, Any]:  # fmt: skip
     """The part of a snapshot that is about code; what cannot be observed goes into *unknown*."""
     code = declared(target)
     declarations = {s.name: s for s in services if s.name in code and s.context}
-    trees: Trees = {}
-    sources = _sources(target, code, trees, unknown)
     images = _images(target, code, containers, services, unknown)
+    processes = pool.submit(lambda: tuple(_processes(target, code, containers, images, unknown)))
     dockerfiles = {name: dockerfile.dockerfile(service) for name, service in declarations.items()}
     here = {name: fact for name, fact in dockerfiles.items() if fact}
     engine_images, bases = _engine_images(target, images, declarations, here, unknown)
     return {
-        "deployed": unknown.attempt("deployed folder", lambda: _deployed(target, code, trees), None),
-        "sources": sources,
+        "deployed": sources.result().deployed,
+        "sources": sources.result().of,
         "generated": {name: (*GENERATED, *place.generated) for name, place in code.items()},
-        "contexts": _contexts(declarations, sources, images, containers, unknown),
+        "contexts": _contexts(declarations, sources.result().of, images, containers, unknown),
         "dockerfiles": here,
         "images": tuple(images.values()),
         "engine_images": engine_images,
         "bases": bases,
-        "processes": tuple(_processes(target, code, containers, images, unknown)),
+        "processes": processes.result(),
     }
 
 
@@ -49,20 +57,20 @@ def declared(target: Target) -> dict[str, Code]:
     return {n: s.code for n, s in target.stack.services.items() if s.code} if target.stack else {}
 
 
-def _deployed(target: Target, code: dict[str, Code], trees: Trees) -> SourceFact:
-    artifacts = tuple(sorted({place.placed(name) for place in code.values() for name in place.artifacts}))
-    return trees.get((target.directory.resolve(), artifacts)) or source_tree(target.directory, artifacts)
-
-
-def _sources(target: Target, code: dict[str, Code], trees: Trees, unknown: Unknowns) -> dict[str, SourceFact]:
-    """service → its source; each folder is read once, and kept in *trees*."""
-    seen = {}
+def sources(target: Target, unknown: Unknowns) -> Sources:
+    """The sources of each service whose code is declared; each folder is read once."""
+    code, seen = declared(target), dict[str, SourceFact | None]()
+    trees: dict[tuple[Path, tuple[str, ...]], SourceFact | None] = {}
     for name, place in code.items():
         key = ((target.directory / place.source).resolve(), place.artifacts)
         if key not in trees:
             trees[key] = unknown.attempt(f"source of {name}", partial(source_tree, *key), None)
         seen[name] = trees[key]
-    return {name: fact for name, fact in seen.items() if fact}
+    artifacts = tuple(sorted({place.placed(name) for place in code.values() for name in place.artifacts}))
+    deployed = trees.get((target.directory.resolve(), artifacts))
+    if deployed is None:
+        deployed = unknown.attempt("deployed folder", lambda: source_tree(target.directory, artifacts), None)
+    return Sources({name: fact for name, fact in seen.items() if fact}, deployed)
 
 
 def _images(

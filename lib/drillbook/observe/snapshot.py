@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from drillbook.observe import caches, compose, config, database, endpoint, engine, schema, signs
+from drillbook.observe import caches, compose, config, database, endpoint, engine, levels, schema, signs
 from drillbook.observe.backups import backup_facts
 from drillbook.observe.disks import disks
-from drillbook.observe.facts import Snapshot, VolumeFact
-from drillbook.observe.levels import code_levels
+from drillbook.observe.facts import ConfigFact, ContainerFact, SchemaFact, ServiceFact, Snapshot, VolumeFact
 from drillbook.observe.unknowns import Unknowns
 from drillbook.target import Target
 
@@ -17,42 +17,59 @@ from drillbook.target import Target
 def observe(target: Target) -> Snapshot:
     """The target as it is now: containers, images, files, responses, databases, disks and backups.
 
-    Reads only. A part that cannot be observed is missing from the snapshot and
-    named with its reason in `unknown`.
+    Reads only; what does not wait for another is asked at once. A part that cannot be
+    observed is missing from the snapshot and named with its reason in `unknown`.
     """
     unknown = Unknowns()
-    backups = unknown.attempt("vault", lambda: backup_facts(target), ())
-    stack: dict[str, Any] = _stack(target, unknown) if target.stack else {"responses": endpoint.responses(target)}
-    volumes: tuple[VolumeFact, ...] = stack.get("volumes", ())
-    return Snapshot(
-        target=target.name,
-        identity=target.identity,
-        databases=tuple(
-            replace(database.database_fact(target, k), service=d.service) for k, d in target.databases.items()
-        ),
-        expected=unknown.attempt("expected schema", lambda: schema.expected(target), {}),
-        filled={key: declared.filled for key, declared in target.databases.items() if declared.filled},
-        disks=unknown.attempt("disks", lambda: disks(target, volumes), ()),
-        backups=backups,
-        unknown=unknown,
-        **stack,
-    )
+    with ThreadPoolExecutor() as pool:
+        backups = pool.submit(unknown.attempt, "vault", lambda: backup_facts(target), ())
+        databases = [(d, pool.submit(database.database_fact, target, k)) for k, d in target.databases.items()]
+        expected = pool.submit(_expected, target, unknown)
+        stack: dict[str, Any] = (
+            _stack(target, unknown, pool) if target.stack else {"responses": endpoint.responses(target)}
+        )
+        volumes: tuple[VolumeFact, ...] = stack.get("volumes", ())
+        return Snapshot(
+            target=target.name,
+            identity=target.identity,
+            databases=tuple(replace(fact.result(), service=declared.service) for declared, fact in databases),
+            expected=expected.result(),
+            filled={key: declared.filled for key, declared in target.databases.items() if declared.filled},
+            disks=unknown.attempt("disks", lambda: disks(target, volumes), ()),
+            backups=backups.result(),
+            unknown=dict(sorted(unknown.items())),
+            **stack,
+        )
 
 
-def _stack(target: Target, unknown: Unknowns) -> dict[str, Any]:
+def _stack(target: Target, unknown: Unknowns, pool: Executor) -> dict[str, Any]:
+    sources = pool.submit(levels.sources, target, unknown)
+    declared = pool.submit(unknown.attempt, "compose file", lambda: compose.services(target), ())
     containers = unknown.attempt("containers", lambda: engine.containers(target), ())
-    services = unknown.attempt("compose file", lambda: compose.services(target), ())
-    without = {"containers", "compose file"} & unknown.keys()
+    responses = pool.submit(endpoint.responses, target, containers)
+    services = declared.result()
+    configs = pool.submit(_configs, target, containers, services, unknown)
+    seen = "containers" not in unknown
     return {
         "containers": containers,
         "services": services,
-        "volumes": () if "containers" in unknown else unknown.attempt("volumes", lambda: engine.volumes(target), ()),
-        "configs": () if without else unknown.attempt(
-            "configuration", lambda: config.configs(target, containers, services), ()
-        ),
-        "responses": endpoint.responses(target, containers),
-        **code_levels(target, containers, services, unknown),
-    }  # fmt: skip
+        "volumes": unknown.attempt("volumes", lambda: engine.volumes(target), ()) if seen else (),
+        **levels.code_levels(target, containers, services, sources, unknown, pool),
+        "configs": configs.result(),
+        "responses": responses.result(),
+    }
+
+
+def _expected(target: Target, unknown: Unknowns) -> dict[str, SchemaFact]:
+    return unknown.attempt("expected schema", lambda: schema.expected(target), {})
+
+
+def _configs(
+    target: Target, containers: tuple[ContainerFact, ...], services: tuple[ServiceFact, ...], unknown: Unknowns
+) -> tuple[ConfigFact, ...]:
+    if {"containers", "compose file"} & unknown.keys():
+        return ()
+    return unknown.attempt("configuration", lambda: config.configs(target, containers, services), ())
 
 
 def with_signs(target: Target, snapshot: Snapshot, healthy_at: float) -> Snapshot:
