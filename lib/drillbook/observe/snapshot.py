@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -60,7 +61,7 @@ def _stack(target: Target, unknown: Unknowns, pool: Executor) -> dict[str, Any]:
     }
 
 
-def _expected(target: Target, unknown: Unknowns) -> dict[str, SchemaFact]:
+def _expected(target: Target, unknown: Unknowns) -> Mapping[str, SchemaFact]:
     return unknown.attempt("expected schema", lambda: schema.expected(target), {})
 
 
