@@ -15,7 +15,6 @@ from drillbook.decide.diagnose import Diagnosis, diagnose
 from drillbook.decide.differences import differences
 from drillbook.decide.dockerfile import findings
 from drillbook.observe import levels
-from drillbook.observe import snapshot as whole
 from drillbook.observe.command import run_checked
 from drillbook.observe.facts import Snapshot
 from drillbook.observe.snapshot import observe, with_signs
@@ -154,7 +153,7 @@ def test_a_container_gone_midway(target: Target, folder: Path, monkeypatch: pyte
         run_checked(("docker", "rm", "-f", f"{PROJECT}-bare-1", f"{PROJECT}-five-3"), timeout=60)
         return real(*given)
 
-    monkeypatch.setattr(whole, "code_levels", gone)
+    monkeypatch.setattr(levels, "code_levels", gone)
     try:
         facts, found = look(target)
     finally:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator
 
 from drillbook.observe import openat
 from drillbook.observe.asked import stat_of
 from drillbook.observe.generated import GENERATED
+from drillbook.observe.layer import changes
 from drillbook.observe.mounted import READ_BYTES, Look
 from drillbook.observe.names import printable
 
 MOST = 300
 """Changed files that are read; a container that changed more rewrites its own code."""
-REMOVED = 2
 
 
 def changed_files(look: Look, covers: tuple[str, ...]) -> None:
@@ -20,33 +21,35 @@ def changed_files(look: Look, covers: tuple[str, ...]) -> None:
     from pathspec import PathSpec
 
     generated = PathSpec.from_lines("gitignore", (*GENERATED, *look.code.generated))
-    found = look.engine.api.diff(look.container.id) or []
-    paths = {_relative(look, row["Path"]): row for row in found}
-    folders = {posixpath.dirname(path) for path in paths}
-    left = 0
-    for path, row in sorted(paths.items()):
-        if not path or (path in folders and row["Kind"] != REMOVED) or generated.match_file(path) or path in covers:
+    found = changes(look.engine, look.container.id, look.code.image, here=look.root is not None)
+    folders, ours, left = {posixpath.dirname(raw) for raw in found}, set(_folders(look)) if found else set(), 0
+    for raw, kind in sorted(found.items(), key=lambda pair: printable(pair[0])):
+        path = printable(raw)
+        if path in covers or generated.match_file(path):
             continue
-        if row["Kind"] == REMOVED:
-            _removed(look, path)
-        elif left >= MOST:
+        if kind != "changed":
+            _gone(look, path, whole=kind == "removed")
+        elif path and raw not in folders and left >= MOST:
             look.unread[path] = f"more than {MOST} files were changed"
             return
-        else:
-            left += _read(look, path, row["Path"])
+        elif path and raw not in folders:
+            left += _read(look, path, posixpath.join(look.code.image, raw))
+            if path in ours and path in look.changed:  # a folder of the image's gave way to it
+                _gone(look, path, whole=False)
 
 
-def _relative(look: Look, path: str) -> str:
-    """The printable path below the code's folder; empty for anything else."""
-    folder = f"{look.code.image.rstrip('/')}/"
-    return printable(path.removeprefix(folder)) if path.startswith(folder) else ""
+def _folders(look: Look) -> Iterator[str]:
+    """The folders of the image's code."""
+    for path in look.image.files if look.image else ():
+        while path := posixpath.dirname(path):
+            yield path
 
 
-def _removed(look: Look, path: str) -> None:
-    """A file that is gone, or a folder with all the image's files in it."""
+def _gone(look: Look, path: str, *, whole: bool) -> None:
+    """Note that the image's files below *path* are gone; *whole*: *path* itself is, too."""
     files = look.image.files if look.image else {}
-    gone = [name for name in files if name == path or name.startswith(f"{path}/")]
-    look.changed.update(dict.fromkeys(gone or [path], ""))
+    gone = [name for name in files if not path or name == path or name.startswith(f"{path}/")]
+    look.changed.update(dict.fromkeys(gone or [path] if whole else gone, ""))
 
 
 def _read(look: Look, path: str, whole: str) -> int:

@@ -1,9 +1,8 @@
-"""Files inside images and running containers, by content, streamed from the engine."""
+"""Files inside images, by content, streamed from the engine."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import tarfile
@@ -16,31 +15,10 @@ from drillbook.errors import RunbookError
 from drillbook.observe.digests import key_of, recall, remember
 from drillbook.observe.facts import FilesFact
 from drillbook.observe.names import printable
+from drillbook.observe.tar_stream import CHUNK, members
 from drillbook.target import Code
 
 MANIFEST_LIMIT = 8 << 20
-CHUNK = 1 << 20
-
-
-class Stream(io.RawIOBase):
-    """The chunks of an HTTP answer as a file that can only be read forwards."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._rest = chunk
-        size = min(len(buffer), len(self._rest))
-        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size
 
 
 @dataclass
@@ -53,35 +31,31 @@ class Found:
 
 
 def read_tar(chunks: Iterator[bytes], strip: str, wanted: Container[str] = ()) -> Found:
-    """Every regular file and link of a tar stream by content, the folder *strip* taken off the front."""
+    """Every regular file and link of a tar stream by content, the folder *strip* taken off the front.
+
+    Raises:
+        tarfile.TarError: the stream is cut.
+    """
     found = Found()
-    source = io.BufferedReader(Stream(chunks), 1 << 20)
-    with tarfile.open(fileobj=source, mode="r|", errors="surrogateescape") as archive:
-        for member in archive:
-            archive.members = []  # type: ignore[attr-defined]  # a stream never goes back, and 50,000 of them take 100 MB
-            path = _below(printable(member.name), strip)
-            if member.issym():
-                found.files[path] = hashlib.sha256(os.fsencode(member.linkname)).hexdigest()
-            elif member.islnk():  # a second name of a file that came before
-                found.files[path] = found.files.get(_below(printable(member.linkname), strip), "")
-            elif member.isfile():
-                _file(archive, member, path, wanted, found)
+    for member in members(chunks):
+        info = member.info
+        path = _below(printable(info.name), strip)
+        if info.issym():
+            found.files[path] = hashlib.sha256(os.fsencode(info.linkname)).hexdigest()
+        elif info.islnk():  # a second name of a file that came before
+            found.files[path] = found.files.get(_below(printable(info.linkname), strip), "")
+        elif info.isfile():
+            found.stamps[path] = (info.size, int(info.mtime))
+            if path in wanted and info.size <= MANIFEST_LIMIT:
+                found.wanted[path] = b"".join(member.pieces())
+                found.files[path] = hashlib.sha256(found.wanted[path]).hexdigest()
+            else:
+                found.files[path] = member.sha256()
     return found
 
 
 def _below(name: str, strip: str) -> str:
     return name.removeprefix("./").lstrip("/").removeprefix(f"{strip}/")
-
-
-def _file(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, wanted: Container[str], found: Found) -> None:
-    handle = archive.extractfile(member)
-    assert handle is not None
-    found.stamps[path] = (member.size, int(member.mtime))
-    if path in wanted and member.size <= MANIFEST_LIMIT:
-        found.wanted[path] = handle.read()
-        found.files[path] = hashlib.sha256(found.wanted[path]).hexdigest()
-    else:
-        found.files[path] = hashlib.file_digest(handle, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def image_files(engine: Any, image: str, service: str, code: Code) -> FilesFact:

@@ -34,16 +34,17 @@ def code_levels(
     """The part of a snapshot that is about code; what cannot be observed goes into *unknown*."""
     code = declared(target)
     declarations = {s.name: s for s in services if s.name in code and s.context}
+    read = sources.result()  # before the images: reading both at once, two threads wait for each other's interpreter
     images = _images(target, code, containers, services, unknown)
     processes = pool.submit(lambda: tuple(_processes(target, code, containers, images, unknown)))
     dockerfiles = {name: dockerfile.dockerfile(service) for name, service in declarations.items()}
     here = {name: fact for name, fact in dockerfiles.items() if fact}
     engine_images, bases = _engine_images(target, images, declarations, here, unknown)
     return {
-        "deployed": sources.result().deployed,
-        "sources": sources.result().of,
+        "deployed": read.deployed,
+        "sources": read.of,
         "generated": {name: (*GENERATED, *place.generated) for name, place in code.items()},
-        "contexts": _contexts(declarations, sources.result().of, images, containers, unknown),
+        "contexts": _contexts(declarations, read.of, images, containers, unknown),
         "dockerfiles": here,
         "images": tuple(images.values()),
         "engine_images": engine_images,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
@@ -13,8 +12,9 @@ from drillbook.errors import RunbookError
 from drillbook.observe import engine
 from drillbook.observe.facts import ContainerFact
 from drillbook.observe.facts_signs import LogFact
-from drillbook.observe.files import CHUNK, Stream, spoken_for
+from drillbook.observe.files import spoken_for
 from drillbook.observe.said import hidden, kind, plain
+from drillbook.observe.tar_stream import CHUNK, Forwards
 from drillbook.target import Target
 
 SHOWN, KEPT = 300, 40
@@ -125,7 +125,7 @@ def lines(target: Target, container: ContainerFact, last: int) -> Iterator[Line]
 
 def _frames(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """The content of the engine's frames. https://docs.docker.com/engine/api/v1.41/#operation/ContainerAttach"""
-    source = io.BufferedReader(Stream(chunks), CHUNK)
+    source = Forwards(chunks)
     while len(head := source.read(8)) == 8:
         yield source.read(int.from_bytes(head[4:], "big"))
 

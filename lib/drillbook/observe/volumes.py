@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from typing import Any, Literal
 from drillbook.errors import RunbookError
 from drillbook.observe import engine
 from drillbook.observe.facts import ContainerFact
-from drillbook.observe.files import Stream
+from drillbook.observe.tar_stream import members
 from drillbook.target import Target
 
 PLACE = "/drillbook-volume"
@@ -109,20 +107,17 @@ def tree_of(chunks: Iterator[bytes]) -> Tree:
     """Read a tar stream to its end, every member whole.
 
     Raises:
-        tarfile.TarError, EOFError: it is cut or is no tar stream.
+        tarfile.TarError, EOFError: it is cut, or is no tar stream.
     """
     lines, size = [], 0
-    with tarfile.open(fileobj=io.BufferedReader(Stream(chunks), 1 << 20), mode="r|") as stream:
-        for member in stream:
-            content = member.linkname
-            handle = stream.extractfile(member) if member.isreg() else None
-            if handle is not None:
-                content = hashlib.file_digest(handle, "sha256").hexdigest()  # type: ignore[arg-type]
-                size += member.size
-            name = member.name.removeprefix("./").rstrip("/") or "."
-            if name != ".":
-                lines.append(
-                    f"{name}\0{member.type!r}\0{member.mode:o}\0{member.uid}:{member.gid}\0{member.size}\0{content}"
-                )
+    for member in members(chunks):
+        info = member.info
+        content = info.linkname
+        if info.isreg():
+            content = member.sha256()
+            size += info.size
+        name = info.name.removeprefix("./").rstrip("/") or "."
+        if name != ".":
+            lines.append(f"{name}\0{info.type!r}\0{info.mode:o}\0{info.uid}:{info.gid}\0{info.size}\0{content}")
     whole = hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
     return Tree(len(lines), size, whole)

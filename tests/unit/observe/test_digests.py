@@ -36,7 +36,7 @@ def hashed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names that are really read from now on."""
     read: list[str] = []
     real = digests.sha256
-    monkeypatch.setattr(digests, "sha256", lambda file: (read.append(file.name), real(file))[1])
+    monkeypatch.setattr(digests, "sha256", lambda file: (read.append(Path(file).name), real(file))[1])
     return read
 
 

@@ -193,3 +193,14 @@ def test_a_stream_that_breaks_leaves_no_helper(quiet: Any, tmp_path: Path, monke
         run("docker", "image", "rm", "-f", "drillbook-test-broken")
     assert len(noted.containers) == 1
     assert noted.left() == set()
+
+
+def test_a_stream_that_breaks_off_is_no_shorter_image() -> None:
+    """A daemon that fails midway ends its answer as if all were well: what came of it is not taken for the whole."""
+    data = packed(("app/server.js", b"s" * 3000), ("app/lib/db.js", b"d" * 3000))
+    ends = [0, 300, 512, 2000, 512 + 3072, 512 + 3072 + 200, 2 * (512 + 3072), 2 * (512 + 3072) + 512]
+    for end in ends:
+        for rest in (b"", b'{"message": "unexpected EOF"}\n'):
+            with pytest.raises(tarfile.TarError):
+                read_tar(chunked(data[:end] + rest), "app")
+    assert len(read_tar(chunked(data[: 2 * (512 + 3072) + 1024]), "app").files) == 2

@@ -112,6 +112,24 @@ def test_what_was_changed_added_and_removed(client: Any, start: Any, image: str,
     assert seen.changed_at["server.js"] >= int(seen.started_at)
 
 
+@pytest.mark.parametrize(
+    ("command", "changed"),
+    [
+        ("chmod 700 /app/lib", {}),
+        ("rm -r /app/lib; ln -s /tmp /app/lib", {"lib": digest("/tmp"), "lib/db.js": ""}),
+        ("rm -r /app/lib; mkdir /app/lib; echo -n n >/app/lib/n.js", {"lib/n.js": digest("n"), "lib/db.js": ""}),
+        ("rm -r /app/lib; echo -n file >/app/lib", {"lib": digest("file"), "lib/db.js": ""}),
+    ],
+)
+def test_a_folder_that_gave_way_hides_its_files(
+    client: Any, start: Any, image: str, place: str, command: str, changed: dict[str, str]
+) -> None:
+    """The image's files in a folder that became a link, a file or another folder are gone; a new mode hides none."""
+    name = start()
+    run("docker", "exec", name, "sh", "-c", command)
+    assert look(client, name, image).changed == changed
+
+
 def test_names_that_are_not_utf8_are_the_same_at_both_levels(client: Any, start: Any, image: str, place: str) -> None:
     """A file with odd bytes in its name has one printable name in image and container."""
     name = start()
