@@ -14,7 +14,7 @@ from pathlib import Path
 from drillbook import home
 from drillbook.act.images import tag
 from drillbook.decide.diagnose import diagnose
-from drillbook.observe.snapshot import observe
+from drillbook.observe.snapshot import observe, with_signs
 from drillbook.target import Target, parse_target
 
 PROJECT = "drillbook-bench-code"
@@ -26,7 +26,6 @@ COMPOSE = """services:
     init: true
     network_mode: none
 """
-LOOK = "from code_part import look_at; look_at({!r})"
 
 
 @contextmanager
@@ -71,7 +70,8 @@ def first(file: Path) -> None:
 
 def look_at(file: str) -> None:
     """A whole look, and its verdict, which must be right."""
-    found = diagnose(observe(target(Path(file))))
+    described = target(Path(file))
+    found = diagnose(with_signs(described, observe(described), 0.0))
     equal = next(e for e in found.evidence if e.id == "image:app")
     if equal.verdict != "pass" or f"{FILES + 2} source files, all equal" not in equal.observed:
         raise RuntimeError(f"the look is wrong: {equal}")
@@ -85,14 +85,14 @@ def export() -> None:
     )  # fmt: skip
 
 
-def peak_mb(file: Path) -> float:
-    """The most memory that a process of its own holds for a first look."""
+def runbook(file: Path) -> float:
+    """An unattended first run of the whole runbook, as a process; the most MB that any process of it held."""
     shutil.rmtree(home.outputs() / ".cache", ignore_errors=True)
-    argv = [sys.executable, "-c", LOOK.format(str(file))]
-    process = subprocess.Popen(argv, cwd=Path(__file__).parent)
+    argv = [sys.executable, "-m", "drillbook.cli", "run", "diagnose", "--target", str(file), "--json"]
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     if status:
-        raise RuntimeError(f"the look ended with {os.waitstatus_to_exitcode(status)}")
+        raise RuntimeError(f"the run ended with {os.waitstatus_to_exitcode(status)}")
     return used.ru_maxrss / 1024
 
 

@@ -115,3 +115,17 @@ def test_memories_are_private_and_bounded(outputs: Path, monkeypatch: pytest.Mon
     assert len(files) == 3
     assert {stat.S_IMODE(f.stat().st_mode) for f in files} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_what_is_remembered_is_recalled_whatever_its_size() -> None:
+    """Few names, many, none, and names within names: what comes back is what went in."""
+    many = {f"d{n}/ü\n{n}.js": f"{n:064x}" for n in range(2500)}
+    for value in (
+        {},
+        {"a": 1},
+        many,
+        {"files": many, "none": {}, "few": {"a": [1, 2]}, "stamps": {n: [1, 2] for n in many}, "build_id": "x"},
+        {"one": many},
+    ):
+        remember("image", "k", value)
+        assert recall("image", "k") == value
