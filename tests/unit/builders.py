@@ -11,6 +11,7 @@ from drillbook.decide.reset import Commands
 from drillbook.observe.facts import (
     BackupFact,
     ContainerFact,
+    ContextFact,
     DatabaseFact,
     DiskFact,
     FilesFact,
@@ -22,6 +23,7 @@ from drillbook.observe.facts import (
     SourceFact,
     VolumeFact,
 )
+from drillbook.observe.facts_code import DockerfileFact, Instruction
 from drillbook.target import Target, parse_target
 
 DIRECTORY = "/opt/connect"
@@ -90,6 +92,17 @@ def process(service: str = "app1", **changes: Any) -> ProcessFact:
     there = container(service)
     fact = ProcessFact(there.id, there.name, service, NEW, 1_760_320_800.0, built_from=dict(SOURCES))
     return replace(fact, **changes)
+
+
+def context(**changes: Any) -> ContextFact:
+    """What a build of `app1` is given: its sources, and nothing beside them."""
+    return replace(ContextFact("app1", DIRECTORY, tuple(SOURCES), (), ()), **changes)
+
+
+def dockerfile(*lines: tuple[str, str]) -> DockerfileFact:
+    """A Dockerfile of one stage, an instruction and its value a line."""
+    words = tuple(Instruction(n, n, word, value, 0) for n, (word, value) in enumerate(lines, 1))
+    return DockerfileFact("app1", f"{DIRECTORY}/Dockerfile", words, "", "", "", False)
 
 
 def expected(**changes: Any) -> SchemaFact:

@@ -42,7 +42,7 @@ def _context(code: ServiceCode) -> Iterator[Evidence]:
     through = code.context.untracked if code.context else code.source.artifacts_in_context
     folder = code.context.directory if code.context else code.source.directory
     copied = code.artifacts
-    stale = bool(copied and (code.bundle_alone or _older(code)))
+    stale = bool(copied and _ships_old_output(code))
     verdict: Verdict = "fail" if stale else "pass"
     observed = f"{len(through)} untracked get in: {named(through)}" if through else "no artifact gets in"
     observed += f"; {len(copied)} of them lie unchanged in the image" if copied else ""
@@ -113,7 +113,7 @@ def _bundle(code: ServiceCode) -> Iterator[Evidence]:
         observed = f"built from other content of {named(wrong)}" if wrong else right
         yield Evidence(f"bundle:{code.service}", "image", code.service, "fail" if wrong else "pass", observed,
                        "the bundle was built from this source", how)  # fmt: skip
-    if code.artifacts and (code.bundle_alone or code.unbundled or _older(code)):
+    if code.artifacts and (_ships_old_output(code) or (code.unbundled and code.shipped)):
         text = f"{len(code.artifacts)} are byte-identical to untracked files of the host: {named(code.artifacts)}"
         text += f"; not in the bundle: {named(code.unbundled)}" if code.unbundled else ""
         yield Evidence(f"artifact:{code.service}", "image", code.service, "fail", text, "made by this build", how)
@@ -124,13 +124,20 @@ def _bundle(code: ServiceCode) -> Iterator[Evidence]:
                        "docker buildx du --verbose --filter type=exec.cachemount")  # fmt: skip
     elif code.bundle_alone:
         yield _layer(code, f"the bundle is not made from the sources beside it: {named(code.bundle_alone)}")
+    elif code.untied:
+        wanted = "a manifest of its sources in the image: code.manifest in the target's file names it"
+        yield Evidence(f"untied:{code.service}", "image", code.service, "unknown", code.untied, wanted, _how(code))
+
+
+def _ships_old_output(code: ServiceCode) -> bool:
+    return bool(code.bundle_alone and code.shipped) or _older(code)
 
 
 def _older(code: ServiceCode) -> bool:
     """Whether host artifacts that nothing ties to their sources are older than the newest revision of these."""
     if code.image is None or code.image.built_from or not code.context or not code.source.revised:
         return False
-    stamps = [code.context.stamps[p][1] for p in code.artifacts if p in code.context.stamps]
+    stamps = [code.context.stamps[p][1] for p in code.outputs if p in code.context.stamps]
     return bool(stamps) and max(stamps) < code.source.revised
 
 

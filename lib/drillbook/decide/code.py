@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from drillbook.decide.content import below, is_code, matching
+from drillbook.decide.content import below, is_code, matching, named
+from drillbook.decide.derived import is_fetched, is_output
+from drillbook.decide.dockerfile_lines import code_mounts, output_mounts
 from drillbook.observe.facts import (
     BaseFact,
     ContainerFact,
@@ -132,18 +134,46 @@ class ServiceCode:
 
     @cached_property
     def artifacts(self) -> tuple[str, ...]:
-        """Untracked files of the host that lie byte for byte in the image."""
+        """Untracked files of the host that lie byte for byte in the image, and that no package manager fetched."""
         files = self.image.files if self.image else {}
         known = {p for p, digest in self.source.artifacts.items() if files.get(p) == digest}
-        through = {p for p in self.context.identical if is_code(p)} if self.context else set()
+        through = {p for p in self.context.identical if is_code(p) and not is_fetched(p)} if self.context else set()
         allowed = known if self.context is None else known & set(self.context.untracked)
         return tuple(sorted(allowed | through))
 
     @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """Of those, what a build of the sources made on the host: declared so, or told by its place."""
+        return tuple(p for p in self.artifacts if p in self.source.artifacts or is_output(p))
+
+    @cached_property
+    def shipped(self) -> bool:
+        """Whether the manifest in the image is the host's, byte for byte: then so is the bundle that it tells of."""
+        if self.image is None or self.image.manifest not in self.image.files:
+            return bool(self.artifacts)
+        host = {**self.source.artifacts, **(self.context.identical if self.context else {})}
+        let_in = self.context is None or self.image.manifest in self.context.untracked
+        return let_in and host.get(self.image.manifest) == self.image.files[self.image.manifest]
+
+    @cached_property
     def cache_mounts(self) -> tuple[tuple[int, str], ...]:
-        """Line and text of every RUN of the Dockerfile that mounts a cache."""
+        """Line and text of every RUN of the Dockerfile that mounts a cache which is no package manager's."""
         words = self.dockerfile.instructions if self.dockerfile else ()
-        return tuple((i.line, i.value) for i in words if i.word == "RUN" and "type=cache" in i.value)
+        return tuple((i.line, i.value) for i in words if i.word == "RUN" and code_mounts(i))
+
+    @cached_property
+    def untied(self) -> str:
+        """Why nothing ties what was built in the image to its sources; empty where something does, or none was."""
+        if self.image is None or self.image.built_from or "." in self.covered:
+            return ""
+        if self.outputs:
+            return f"{len(self.outputs)} are byte-identical to untracked files of the host: {named(self.outputs)}"
+        words = self.dockerfile.instructions if self.dockerfile else ()
+        kept = next((i for i in words if i.word == "RUN" and output_mounts(i)), None)
+        made = [p for p in self.image.files if is_code(p) and is_output(p) and p not in self.source.tracked]
+        if kept and made:
+            return f"{len(made)} were made in a cache mount, line {kept.line} of its Dockerfile: {named(sorted(made))}"
+        return ""
 
 
 def services_code(snapshot: Snapshot) -> tuple[ServiceCode, ...]:

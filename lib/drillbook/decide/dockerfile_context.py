@@ -8,15 +8,11 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
 from drillbook.decide.content import below, named
+from drillbook.decide.derived import derived
 from drillbook.decide.finding import Finding, Severity, Subject
 from drillbook.observe.facts_code import Instruction
 from drillbook.observe.ignore import Ignore
 
-DERIVED = frozenset({
-    ".next", ".nuxt", ".output", ".svelte-kit", ".turbo", ".parcel-cache", ".cache", "dist", "build", "out", "target",
-    "obj", "node_modules", "__pycache__", ".gradle", ".venv", ".pytest_cache", ".mypy_cache", "vendor/bundle",
-})  # fmt: skip
-"""Folders that the builds of well-known tools write beside the sources."""
 BUILDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"\bnext\s+build\b", (".next",)),
     (r"\bnuxi?\s+(?:build|generate)\b", (".nuxt", ".output")),
@@ -123,7 +119,7 @@ def _declared(subject: Subject) -> tuple[str, ...]:
         return ()
     roots = list(source.artifacts_in_context)
     others = [p for p in source.artifacts if not any(below(p, root) for root in roots)]
-    return tuple(dict.fromkeys([*roots, *(_derived(p) or p.split("/")[0] for p in others)]))
+    return tuple(dict.fromkeys([*roots, *(derived(p) or p.split("/")[0] for p in others)]))
 
 
 def _artifact(subject: Subject, path: str) -> str:
@@ -131,15 +127,7 @@ def _artifact(subject: Subject, path: str) -> str:
     for name in _declared(subject):
         if below(path, name):
             return name
-    return path if path.endswith(".pyc") and "__pycache__" not in path else _derived(path)
-
-
-def _derived(path: str) -> str:
-    parts = path.split("/")
-    for end in range(1, len(parts)):
-        if parts[end - 1] in DERIVED or "/".join(parts[max(0, end - 2) : end]) in DERIVED:
-            return "/".join(parts[:end])
-    return ""
+    return path if path.endswith(".pyc") and "__pycache__" not in path else derived(path)
 
 
 def _ignore_line(subject: Subject, root: str) -> str:

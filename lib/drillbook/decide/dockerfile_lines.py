@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from drillbook.decide.dockerfile_context import DERIVED, builds
+from drillbook.decide.derived import DERIVED
+from drillbook.decide.dockerfile_context import builds
 from drillbook.decide.finding import CARRIES_BUILD, Finding, Severity, Subject
 from drillbook.observe.dockerfile_syntax import From, bases, stage_of
 from drillbook.observe.facts_code import Instruction
@@ -27,9 +28,7 @@ LABELLED = ("ARG REVISION=unknown", 'LABEL org.opencontainers.image.revision="${
 def cache_mount(subject: Subject) -> Iterator[Finding]:
     """A RUN that builds into, or beside, what an earlier build left in a cache mount."""
     for run in subject.words("RUN"):
-        flags = re.match(r"(?:--\S+\s+)*", run.value)
-        mounts = [m for m in MOUNT.findall(flags[0] if flags else "") if _is_cache(m)]
-        kept = [m for m in mounts if _holds_output(m, run)]
+        kept = output_mounts(run)
         if kept:
             places = ", ".join(_target(mount) for mount in kept)
             says = (
@@ -37,6 +36,17 @@ def cache_mount(subject: Subject) -> Iterator[Finding]:
                 "docker buildx prune --filter type=exec.cachemount does"
             )
             yield subject.at("cache-mount", run, says, _without(subject.lines(run), kept), "warn")
+
+
+def output_mounts(run: Instruction) -> list[str]:
+    """The cache mounts of a RUN that keep what it makes, and not only what it fetches."""
+    return [m for m in code_mounts(run) if _holds_output(m, run)]
+
+
+def code_mounts(run: Instruction) -> list[str]:
+    """The cache mounts of a RUN but those of package managers: what is in these is looked up by version."""
+    flags = re.match(r"(?:--\S+\s+)*", run.value)
+    return [m for m in MOUNT.findall(flags[0] if flags else "") if _is_cache(m) and not PACKAGES.search(_target(m))]
 
 
 def _options(mount: str) -> dict[str, str]:

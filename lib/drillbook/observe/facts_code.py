@@ -54,7 +54,8 @@ class FilesFact:
     """path → sha256 of the files below one folder of an image (`subject` is its id).
 
     `built_from` is what the embedded manifest says of the sources: path → sha256;
-    `build_id` what it, or the file that the target names, says of the build.
+    `build_id` what it, or the file that the target names, says of the build;
+    `manifest` where the target's file looks for the manifest, empty where it names none.
     """
 
     subject: str
@@ -65,6 +66,7 @@ class FilesFact:
     built_from: Mapping[str, str] = field(default_factory=dict)
     stamps: Mapping[str, Stamp] = field(default_factory=dict)
     build_id: str = ""
+    manifest: str = ""
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,8 @@ def image_files(engine: Any, image: str, service: str, code: Code) -> FilesFact:
             remember("image", key, told)
     stamps = {path: (size, time) for path, (size, time) in told["stamps"].items()}
     return FilesFact(
-        image, service, code.image, told["files"], labels, told["built_from"], stamps, str(told["build_id"])
+        image, service, code.image, told["files"], labels, told["built_from"], stamps,
+        str(told["build_id"]), code.manifest,
     )  # fmt: skip
 
 

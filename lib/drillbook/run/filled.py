@@ -51,7 +51,9 @@ def _reachable(text: str, order: Order) -> str:
 
 def _injected(order: Order) -> dict[str, Any]:
     """The cell that papermill would inject; importing papermill for it takes a second."""
-    values = {k: json.dumps(v, ensure_ascii=False) if isinstance(v, str) else repr(v) for k, v in order.parameters.items()}
+    values = {
+        k: json.dumps(v, ensure_ascii=False) if isinstance(v, str) else repr(v) for k, v in order.parameters.items()
+    }
     source = "# Parameters\n" + "".join(f"{name} = {value}\n" for name, value in values.items())
     metadata = {"tags": ["injected-parameters"]}
     cell = {"cell_type": "code", "id": "injected-parameters", "metadata": metadata, "source": source}

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import builders
 import pytest
+from builders import context, dockerfile
 
 from drillbook.decide.content import differing, matching, named, source_digest
 from drillbook.decide.evidence import Evidence
 from drillbook.decide.freshness import freshness
-from drillbook.observe.facts import BaseFact, ConfigFact, ContextFact, ImageFact, Snapshot
-from drillbook.observe.facts_code import DockerfileFact, Instruction
+from drillbook.observe.facts import BaseFact, ConfigFact, ImageFact, Snapshot
 
 STARTED = builders.process().started_at
 
@@ -25,17 +25,7 @@ def one(snapshot: Snapshot, name: str) -> Evidence:
     return next(e for e in freshness(snapshot) if e.id == name)
 
 
-def dockerfile(*lines: tuple[str, str]) -> DockerfileFact:
-    words = tuple(Instruction(n, n, word, value, 0) for n, (word, value) in enumerate(lines, 1))
-    return DockerfileFact("app1", "/opt/connect/Dockerfile", words, "", "", "", False)
-
-
 COPIES = dockerfile(("FROM", "node"), ("COPY", ". ."), ("RUN", "node build.mjs"))
-
-
-def context(**changes: object) -> ContextFact:
-    given = {"tracked": tuple(builders.SOURCES), "dropped": (), "untracked": (), **changes}
-    return ContextFact("app1", builders.DIRECTORY, **given)  # type: ignore[arg-type]
 
 
 def test_digest_is_what_a_shell_computes(tmp_path: Path) -> None:
