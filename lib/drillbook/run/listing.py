@@ -140,11 +140,21 @@ def _said(key: str, value: Any) -> str:
             return ", ".join(str(cause["id"]) for cause in value) or "none"
         case "plan", dict():
             return str(value["fingerprint"])
-        case _, list() if key in COUNTED:
+        case "files", list():
+            return ", ".join(dict.fromkeys(str(item["path"]) for item in value)) or "none differs"
+        case "incidents", list():
+            return ", ".join(str(match["incident"]["id"]) for match in value) or "none is like it"
+        case "signs", dict():
+            return str(value["says"])
+        case "caches", list():
+            return f"{sum(cache['present'] == 'yes' for cache in value)} of {len(value)} are there"
+        case _, list() if key in COUNTED or any(isinstance(item, dict) for item in value):
             return _count(value)
         case _, list():
             return ", ".join(map(str, value)) or "none"
-    return str(value)
+        case _, dict():
+            return f"{len(value)} entries"
+    return "nothing to tell" if value is None else str(value)
 
 
 def _count(items: list[Any]) -> str:
