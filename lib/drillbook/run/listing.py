@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -131,30 +131,33 @@ def _colour(word: str, width: int = 0) -> str:
     return f"[{COLOURS.get(word, 'default')}]{word:<{width}}[/]"
 
 
+TOLD: dict[str, Callable[[Any], str]] = {
+    "next": lambda value: str(value.get("command") or value.get("why") or "nothing"),
+    "causes": lambda value: ", ".join(str(cause["id"]) for cause in value) or "none",
+    "plan": lambda value: str(value["fingerprint"]),
+    "files": lambda value: ", ".join(dict.fromkeys(str(item["path"]) for item in value)) or "none differs",
+    "incidents": lambda value: ", ".join(str(match["incident"]["id"]) for match in value) or "none is like it",
+    "signs": lambda value: str(value["says"]),
+    "caches": lambda value: f"{sum(cache['present'] == 'yes' for cache in value)} of {len(value)} are there",
+}
+"""What a runbook's own entries say in a line."""
+
+
 def _said(key: str, value: Any) -> str:
     """One entry of a result, in a line that a person understands; all of it is in `run.json`."""
-    match key, value:
-        case "next", dict():
-            return str(value.get("command") or value.get("why") or "nothing")
-        case "causes", list():
-            return ", ".join(str(cause["id"]) for cause in value) or "none"
-        case "plan", dict():
-            return str(value["fingerprint"])
-        case "files", list():
-            return ", ".join(dict.fromkeys(str(item["path"]) for item in value)) or "none differs"
-        case "incidents", list():
-            return ", ".join(str(match["incident"]["id"]) for match in value) or "none is like it"
-        case "signs", dict():
-            return str(value["says"])
-        case "caches", list():
-            return f"{sum(cache['present'] == 'yes' for cache in value)} of {len(value)} are there"
-        case _, list() if key in COUNTED or any(isinstance(item, dict) for item in value):
+    told = TOLD.get(key)
+    if told and isinstance(value, list | dict):
+        return told(value)
+    match value:
+        case None:
+            return "nothing to tell"
+        case list() if key in COUNTED or any(isinstance(item, dict) for item in value):
             return _count(value)
-        case _, list():
+        case list():
             return ", ".join(map(str, value)) or "none"
-        case _, dict():
+        case dict():
             return f"{len(value)} entries"
-    return "nothing to tell" if value is None else str(value)
+    return str(value)
 
 
 def _count(items: list[Any]) -> str:
