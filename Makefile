@@ -22,7 +22,7 @@ test: $(STAMP)/dev engine browser
 	wait $$drills; beside=$$?; cat $$log; rm -f $$log; \
 	$(BIN)/pytest tests/browser; browser=$$?; exit $$((rest || beside || browser))
 
-# Every cause of a diagnosis, made for real on a stack of containers: some twenty minutes.
+# Every cause of a diagnosis, made for real on a stack of containers: eight to fifteen minutes.
 matrix: $(STAMP)/dev engine
 	$(BIN)/pytest tests/drills -m matrix
 
