@@ -6,6 +6,7 @@ Each row breaks the stack once, sees the first cause alone, then breaks it a sec
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import requests
 from truths import TRUE, Stack, heal, nothing_else
 
+from drillbook import home
 from drillbook.act import breakage, deployments, practice, sandbox
 from drillbook.act.site import Site, source_digest
 from drillbook.decide.diagnose import Diagnosis, diagnose
@@ -164,10 +166,22 @@ def test_a_second_look_is_quick_and_the_same(healthy: Site) -> None:
 
 
 def test_looking_changes_nothing(healthy: Site) -> None:
-    """Engine, database, queue and the deployed folder are the same before and after a diagnosis."""
+    """The stack, its database, queue and folder are the same before and after, and so is the engine.
+
+    Other tests use the engine meanwhile, so that its part is told by the calls: what is written
+    are helper containers alone, and each is removed again with its volumes.
+    """
     before = everything(healthy)
-    look(healthy)
+    cache = home.outputs() / ".cache"
+    shutil.rmtree(cache, ignore_errors=True)
+    with engine_calls() as calls:
+        look(healthy)
     assert everything(healthy) == before
+    written = [call for call in calls if call.split()[0] not in ("GET", "HEAD")]
+    made = [call for call in written if "POST" in call and call.endswith("/containers/create")]
+    gone = [call for call in written if call.startswith("DELETE") and "/containers/" in call and "v=True" in call]
+    assert len(made) == len(gone) > 0
+    assert len(written) == 2 * len(made), written
 
 
 def test_looking_never_holds_a_running_container(healthy: Site) -> None:
@@ -213,14 +227,15 @@ class engine_calls:
 def everything(site: Site) -> dict[str, Any]:
     """All that a careless look could change."""
     api = _api(site)
-    containers = [api.inspect_container(row["Id"]) for row in api.containers(all=True)]
+    ours = {"label": f"com.docker.compose.project={site.project}"}
+    containers = [api.inspect_container(row["Id"]) for row in api.containers(all=True, filters=ours)]
     return {
         "containers": sorted((c["Id"], c["Image"], c["State"]["StartedAt"], c["State"]["Pid"]) for c in containers),
         "layers": {c["Name"]: sorted(d["Path"] for d in api.diff(c["Id"]) or []) for c in containers
                    if c["Name"].startswith(f"/{site.project}-app")},
-        "images": sorted(row["Id"] for row in api.images(all=True)),
-        "volumes": sorted(row["Name"] for row in api.volumes()["Volumes"] or []),
-        "networks": sorted(row["Id"] for row in api.networks()),
+        "images": sorted((row["Id"], *row["RepoTags"]) for row in api.images(filters=ours)),
+        "volumes": sorted(row["Name"] for row in api.volumes(filters=ours)["Volumes"] or []),
+        "networks": sorted(row["Id"] for row in api.networks(filters=ours)),
         "database": practice.content(sandbox.psql(site)),
         "queue": practice.queue(site.compose("exec", "-T", "redis-queue", "redis-cli")),
         "files": {str(p): state for p, state in _files(site.directory)},

@@ -48,7 +48,7 @@ def _told(engine: Any, container: str, folder: str) -> Changes:
 def _upper(engine: Any, container: str, folder: str) -> Changes | None:
     """The same from the overlay's upper folder; None where there is none, or it cannot be read whole."""
     driver = engine.api.inspect_container(container).get("GraphDriver") or {}
-    place = (driver.get("Data") or {}).get("UpperDir", "") if driver.get("Name") == "overlay2" else ""
+    place = (driver.get("Data") or {}).get("UpperDir", "") if (driver.get("Name") or "").startswith("overlay") else ""
     if not place or not _sees_marks():
         return None
     with suppress(OSError), held(os.open(place, FOLDER)) as top:
