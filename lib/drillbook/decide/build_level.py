@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from drillbook.decide.base_level import base_level
 from drillbook.decide.code import ServiceCode
 from drillbook.decide.content import below, named
 from drillbook.decide.evidence import Evidence, Verdict
@@ -25,7 +26,7 @@ def build_level(snapshot: Snapshot, code: ServiceCode) -> Iterator[Evidence]:
         return
     yield from _image(code)
     yield from _bundle(code)
-    yield from _base(code)
+    yield from base_level(snapshot, code)
 
 
 def _source(code: ServiceCode) -> Evidence:
@@ -139,18 +140,3 @@ def _older(code: ServiceCode) -> bool:
         return False
     stamps = [code.context.stamps[p][1] for p in code.outputs if p in code.context.stamps]
     return bool(stamps) and max(stamps) < code.source.revised
-
-
-def _base(code: ServiceCode) -> Iterator[Evidence]:
-    base, image = code.base, code.engine_image
-    if base is None or image is None or not base.layers or not image.layers:
-        return  # BuildKit keeps its bases out of the engine's images: nothing to hold it against
-    stands = image.layers[: len(base.layers)] == base.layers
-    # a tag that is older than the image says that the build took a newer base from elsewhere
-    verdict: Verdict = "fail" if not stands and base.created > image.created else "pass"
-    observed = "stands on it" if stands else "stands on other layers"
-    yield Evidence(
-        f"base:{code.service}", "image", code.service, verdict, observed,
-        f"{base.reference} as it is now: {base.image_id[7:19]}",
-        f"docker inspect -f '{{{{json .RootFS.Layers}}}}' {base.reference} {image.reference or image.id[:19]}",
-    )  # fmt: skip

@@ -146,10 +146,16 @@ def stage_of(stages: tuple[From, ...], wanted: str) -> int:
 
 def external(stages: tuple[From, ...], index: int) -> From | None:
     """The FROM that brings the image that stage *index* stands on in the end; None for `scratch`."""
+    through = chain(stages, index)
+    lowest = stages[through[-1]] if through else None
+    return None if lowest is None or lowest.reference in ("", "scratch") else lowest
+
+
+def chain(stages: tuple[From, ...], index: int) -> list[int]:
+    """Stage *index*, the stage that it stands on, and so on down to the one that stands on an image."""
+    through = list[int]()
     while index >= 0:
-        stage = stages[index]
-        above = [i for i in range(index) if stages[i].name == stage.reference.lower() and stages[i].name]
-        if not above:
-            return None if stage.reference in ("", "scratch") else stage
-        index = above[-1]
-    return None
+        through.append(index)
+        above = [i for i in range(index) if stages[i].name == stages[index].reference.lower() and stages[i].name]
+        index = above[-1] if above else -1
+    return through

@@ -8,7 +8,7 @@ import pytest
 from drillbook.decide.content import source_digest
 from drillbook.decide.diagnose import diagnose
 from drillbook.observe.facts import BaseFact, ConfigFact, DiskFact, ImageFact, ServiceFact, Snapshot
-from drillbook.observe.facts_code import DockerfileFact, Instruction
+from drillbook.observe.facts_code import DockerfileFact, Instruction, LayerFact
 
 
 def test_healthy_stack_has_no_cause() -> None:
@@ -56,7 +56,9 @@ def code() -> dict[str, tuple[Snapshot, str, str]]:
         "",
         True,
     )
-    image = ImageFact(builders.NEW, "connect-app1", 100.0, 1, ("1", "2"))
+    layers = (LayerFact(100.0, "COPY . . # buildkit", 1), LayerFact(50.0, "RUN install node", 1))
+    image = ImageFact(builders.NEW, "connect-app1", 100.0, 1, ("1", "2"), history=layers)
+    copies = {"app1": builders.dockerfile(("FROM", "runtime:stable"), ("COPY", ". ."))}
     base = BaseFact("app1", "runtime:stable", builders.OLD, ("9",), 200.0)
     masked = builders.process(covers={"lib": "volume code"}, mounted={"lib/db.js": "old"}, built_from={})
     edited = builders.process(changed={"server.js": "edited"})
@@ -80,7 +82,9 @@ def code() -> dict[str, tuple[Snapshot, str, str]]:
         "stale-cache-mount": (
             make(images=(builders.image(built_from=OLD_DB),), dockerfiles={"app1": mount}), "stale-cache-mount", "reset"
         ),
-        "stale-base": (make(engine_images={builders.NEW: image}, bases={"app1": base}), "stale-base", "reset"),
+        "stale-base": (
+            make(engine_images={builders.NEW: image}, bases={"app1": base}, dockerfiles=copies), "stale-base", "reset"
+        ),
         "stale-container": (
             make(containers=(left, postgres), images=(builders.image(), old), processes=(runs_old,)),
             "stale-container", "reset",

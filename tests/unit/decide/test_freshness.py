@@ -12,7 +12,7 @@ from builders import context, dockerfile
 from drillbook.decide.content import differing, matching, named, source_digest
 from drillbook.decide.evidence import Evidence
 from drillbook.decide.freshness import freshness
-from drillbook.observe.facts import BaseFact, ConfigFact, ImageFact, Snapshot
+from drillbook.observe.facts import ConfigFact, Snapshot
 
 STARTED = builders.process().started_at
 
@@ -148,18 +148,6 @@ def test_generated_files_may_differ() -> None:
     found = {"images": (builders.image(files=files, built_from={}),), "processes": (changed,)}
     assert "fail" in verdicts(builders.healthy(**found)).values()
     assert set(verdicts(builders.healthy(**found, generated={"app1": ("lib/db.js",)})).values()) == {"pass"}
-
-
-@pytest.mark.parametrize(
-    ("layers", "created", "verdict"),
-    [(("1", "2"), 200.0, "pass"), (("1", "9"), 200.0, "fail"), (("1", "9"), 50.0, "pass")],
-)
-def test_the_base_fails_only_when_its_tag_has_moved_on(layers: tuple[str, ...], created: float, verdict: str) -> None:
-    """Other layers under a newer tag are a stale base; under an older tag the build took a newer one."""
-    image = ImageFact(builders.NEW, "connect-app1", 100.0, 1, ("1", "2", "3"))
-    base = BaseFact("app1", "node:20", "sha256:" + "c" * 64, layers, created)
-    found = builders.healthy(engine_images={builders.NEW: image}, bases={"app1": base})
-    assert one(found, "base:app1").verdict == verdict
 
 
 @pytest.mark.parametrize(("tag", "verdict"), [(builders.OLD, "fail"), ("", "unknown"), (builders.NEW, "pass")])
