@@ -79,7 +79,7 @@ def folder(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     compose = ("docker", "compose", "-p", PROJECT, "--project-directory", str(site))
     run_checked((*compose, "up", "-d", "--build"), timeout=300)
     yield site
-    run_checked((*compose, "down", "--timeout", "1", "--rmi", "local"), timeout=120)
+    run_checked((*compose, "down", "--timeout", "1", "--rmi", "local", "--volumes"), timeout=120)
 
 
 @pytest.fixture
