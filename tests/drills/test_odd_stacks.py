@@ -150,7 +150,7 @@ def test_a_container_gone_midway(target: Target, folder: Path, monkeypatch: pyte
     real = levels.code_levels
 
     def gone(*given: Any) -> dict[str, Any]:
-        run_checked(("docker", "rm", "-f", f"{PROJECT}-bare-1", f"{PROJECT}-five-3"), timeout=60)
+        run_checked(("docker", "rm", "-f", "-v", f"{PROJECT}-bare-1", f"{PROJECT}-five-3"), timeout=60)
         return real(*given)
 
     monkeypatch.setattr(levels, "code_levels", gone)
