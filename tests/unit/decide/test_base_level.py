@@ -53,7 +53,9 @@ def test_a_tag_that_moved_on(layers: tuple[str, ...], created: float, verdict: s
     assert seen(layers, created, BASE + own).verdict == verdict
 
 
-@pytest.mark.parametrize("history", [(), OWN, BASE[:1] + OWN[1:], (*BASE, LayerFact(0.0, "squashed", 1))])
+@pytest.mark.parametrize(
+    "history", [(), OWN, BASE[:1] + OWN[1:], (*BASE, LayerFact(0.0, "squashed", 1)), (*BASE, *OWN[1:], OWN[0])]
+)
 def test_a_history_that_does_not_tell_is_unknown(history: tuple[LayerFact, ...]) -> None:
     """Squashed, imported, or made by another Dockerfile: other layers alone do not say which is older."""
     assert seen(("1", "9"), 400.0, history).verdict == "unknown"

@@ -79,9 +79,11 @@ def test_an_old_bundle_is_not_laid_to_host_files_that_are_not_its_own() -> None:
 def test_an_old_bundle_of_the_hosts_is_its_artifact_although_a_cache_mount_is_there() -> None:
     """The manifest itself is the host's, byte for byte."""
     files = {".next/m.json": builders.digest("m"), ".next/bundle.js": builders.digest("b")}
-    wrong = image(files, built_from=OLD, manifest=".next/m.json")
-    found = shipped(files, images=(wrong,), dockerfiles={"app1": CACHED})
-    assert [c.id for c in diagnose(found).causes] == ["stale-artifact"]
+    wrong = image({**files, **MODULES}, built_from=OLD, manifest=".next/m.json")
+    found = diagnose(shipped({**files, **MODULES}, images=(wrong,), dockerfiles={"app1": CACHED}))
+    assert [c.id for c in found.causes] == ["stale-artifact"]
+    proof = next(e for e in found.evidence if e.id == "artifact:app1")
+    assert proof.observed == "1 are byte-identical to untracked files of the host: .next/bundle.js"
 
 
 def test_output_of_a_cache_mount_is_unknown_without_a_manifest() -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import docker
 import pytest
 from engine_images import made, needs_engine, run
 
@@ -18,13 +17,6 @@ from drillbook.observe.layer import changes
 pytestmark = needs_engine
 NAME = "drillbook-test-layer"
 FILES = ("server.js", "lib/db.js", "lib/deep/er.js", "lib2/x.js")
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    found = docker.from_env()
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import docker
 import pytest
 from engine_images import made, needs_engine, run
 
@@ -30,13 +29,6 @@ ODD = b"odd \xff\nname.js"
 
 def digest(text: str | bytes) -> str:
     return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    found = docker.from_env()
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="module")
