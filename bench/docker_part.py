@@ -101,7 +101,7 @@ class Stack:
             run_checked(("docker", "rm", "-f", "-v", NAME), timeout=60)
 
     def _newest(self) -> Backup:
-        return Vault(self.target.vault).choose("newest", self.target.identity)
+        return Vault.of(self.target).choose("newest", self.target.identity)
 
     def _carry_out(self, plan: Plan) -> None:
         self.number += 1

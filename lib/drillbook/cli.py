@@ -100,7 +100,7 @@ def backups(target: TargetOption = "", as_json: JsonOption = False) -> None:
     from drillbook.vault.catalog import Vault
 
     described = load_target(_needed(target))
-    listing.backups(Vault(described.vault).backups(), as_json)
+    listing.backups(Vault.of(described).backups(), as_json)
 
 
 @app.command("open")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
@@ -97,41 +97,6 @@ class Stack(Part):
     services: dict[str, Service] = {}
 
 
-class Database(Part):
-    """One PostgreSQL database: in a service of the stack, or at a host (or socket folder).
-
-    `filled` names tables (`users`, or `schema.table`) that are never empty when all is well.
-    """
-
-    service: str = ""
-    host: str = ""
-    port: int = 5432
-    dbname: str
-    user: str
-    password: SecretName = ""
-    schema_file: str = ""
-    filled: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Database:
-        if bool(self.service) == bool(self.host):
-            raise ValueError("give either service (in the stack) or host (a server of its own)")
-        return self
-
-
-class Volume(Part):
-    """How a volume is made consistent before it is archived.
-
-    A `volatile` one (a cache) changes by itself: it is backed up and drilled,
-    but what it holds live is not held against a backup.
-    """
-
-    kind: Literal["files", "redis"] = "files"
-    service: str = ""
-    password: SecretName = ""
-    volatile: bool = False
-
-
 class Endpoint(Part):
     """A URL with the status it must answer, and the JSON keys that tell its build."""
 
@@ -162,12 +127,3 @@ class Signs(Part):
     log_lines: int = Field(default=500, ge=0, le=10_000)
     log_pattern: Expression = r"\b(?:\w*(?:Error|Exception)|ERROR|FATAL|PANIC|panic)\b"
     prometheus: Prometheus | None = None
-
-
-class Backup(Part):
-    """Where backups lie, and how old a proven one may be before a reset."""
-
-    vault: str = "../../outputs/vault"
-    max_age_hours: float = 24.0
-    jobs: int = Field(default=2, ge=1, le=64)
-    rto_budget_seconds: float = 900.0

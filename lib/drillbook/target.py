@@ -15,9 +15,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from drillbook import home
 from drillbook.described import (
-    Backup,
     Code,
-    Database,
     Endpoint,
     Name,
     Part,
@@ -25,8 +23,8 @@ from drillbook.described import (
     Service,
     Signs,
     Stack,
-    Volume,
 )
+from drillbook.described_data import Backup, Database, Volume
 from drillbook.errors import BadTarget
 from drillbook.suggest import nearest, told
 

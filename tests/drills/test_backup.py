@@ -95,5 +95,5 @@ def test_a_redis_archive_that_lost_its_jobs_is_red(engine: Any, target: Target) 
     raw["volumes"][names["redis_queue_data"]]["tree"] = raw["volumes"][names["redis_cache_data"]]["tree"]
     (taken.folder / manifests.FILE).write_text(json.dumps(raw))
     with pytest.raises(CheckFailed, match="redis_queue_data:redis"):
-        take_drill(target, Vault(target.vault).get(taken.name))
+        take_drill(target, Vault.of(target).get(taken.name))
     assert left_over(engine) == []

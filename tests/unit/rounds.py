@@ -30,7 +30,7 @@ def take_backup(target: Target) -> Backup:
     """The backup that 02-backup would take now."""
     plan = plan_backup(target.name, target.identity, data_facts(target))
     done = carry_out(target, plan)
-    return Vault(target.vault).get(done[-1]["evidence"]["backup"])
+    return Vault.of(target).get(done[-1]["evidence"]["backup"])
 
 
 def take_drill(target: Target, taken: Backup) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -28,9 +29,13 @@ from drillbook.vault.proof import PREFIX, Proof
 
 @dataclass
 class Drill:
-    """A drill under way: its backup, scratch servers, and the evidence so far. `restoring` counts towards the RTO."""
+    """A drill under way: its backup, the folder of its files, scratch servers, and the evidence so far.
+
+    `restoring` counts towards the RTO.
+    """
 
     backup: Backup
+    folder: Path
     started: datetime
     scratch: dict[str, Scratch] = field(default_factory=dict)
     checks: list[Evidence] = field(default_factory=list)
@@ -74,10 +79,12 @@ def under_way(context: Context) -> Drill:
 @guarded
 def checksums(step: Step, context: Context) -> Mapping[str, Any]:
     """Every file of the backup is there and is what the manifest says, and nothing else is."""
-    backup = Vault(context.target.vault).get(str(step.args["backup"]))
-    drill = context.state["drill"] = Drill(backup, datetime.now(UTC))
+    vault, started = Vault.of(context.target), datetime.now(UTC)
+    backup = vault.get(str(step.args["backup"]))
+    folder = cleanup(context).enter_context(vault.opened(backup))
+    drill = context.state["drill"] = Drill(backup, folder, started)
     expected = backup.whole().checksums
-    wrong = checksum.differences(backup.folder, expected, (manifest.FILE, PREFIX))
+    wrong = checksum.differences(folder, expected, (manifest.FILE, PREFIX))
     told = "; ".join(f"{name} {what}" for name, what in wrong.items()) or f"{len(expected)} files equal"
     verdict = drill.note("checksums", "fail" if wrong else "pass", told, f"{len(expected)} files equal", "sha256sum")
     return {"verdict": verdict, "files": len(expected), "wrong": wrong}
@@ -91,7 +98,7 @@ def scratch(step: Step, context: Context) -> Mapping[str, Any]:
     source = drill.backup.whole().servers[key]
     swept = [] if is_local(context.target, key) else sweep(context.target)
     with drill.timed():
-        server = scratch_server(context.target, key, source, drill.backup.folder, context.folder.name)
+        server = scratch_server(context.target, key, source, drill.folder, context.folder.name)
         drill.scratch[key] = cleanup(context).enter_context(server)
     return {**drill.scratch[key].facts, "swept": swept}
 
@@ -104,7 +111,7 @@ def restore_roles(step: Step, context: Context) -> Mapping[str, Any]:
     source, server = drill.backup.whole().servers[key], drill.scratch[key]
 
     def restored() -> str:
-        script = roles.without_role((drill.backup.folder / source.roles).read_text(), source.user)
+        script = roles.without_role((drill.folder / source.roles).read_text(), source.user)
         with drill.timed():
             server.client("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "postgres", timeout=300, stdin=script)
         with server.connect("postgres") as connection:
@@ -190,7 +197,7 @@ def write_proof(_step: Step, context: Context) -> Mapping[str, Any]:
         checks=tuple(evidence.as_json() for evidence in drill.checks),
         scratch={key: server.facts for key, server in drill.scratch.items()}, versions={"drillbook": __version__},
     )  # fmt: skip
-    Vault(context.target.vault).add_proof(drill.backup, proof)
+    Vault.of(context.target).add_proof(drill.backup, proof)
     result = {
         "backup": proof.backup,
         "verdict": verdict,

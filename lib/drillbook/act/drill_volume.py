@@ -41,7 +41,7 @@ def drill_volume(step: Step, context: Context) -> Mapping[str, Any]:
 def _archive(drill: Drill, name: str, entry: VolumeEntry) -> str:
     expected = f"{entry.members} members, tree {entry.tree[:12]}"
     try:
-        tree = tree_of(stored(drill.backup.folder / entry.file))
+        tree = tree_of(stored(drill.folder / entry.file))
     except (OSError, EOFError, tarfile.TarError, zstandard.ZstdError) as error:
         return drill.note(f"{name}:archive", "fail", f"does not read whole: {error}", expected)
     same = tree.digest == entry.tree
@@ -77,7 +77,7 @@ def scratch_redis(context: Context, drill: Drill, entry: VolumeEntry) -> Iterato
     made = None
     try:
         with window(client, entry.image_id, name, "rw", context.folder.name) as container:
-            client.api.put_archive(container, PLACE, stored(drill.backup.folder / entry.file))
+            client.api.put_archive(container, PLACE, stored(drill.folder / entry.file))
         host = client.api.create_host_config(
             binds={name: {"bind": entry.destination, "mode": "rw"}}, network_mode="none"
         )

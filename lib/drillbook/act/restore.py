@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,6 +12,7 @@ from psycopg import sql
 from drillbook.act import roles, settings
 from drillbook.act.client_tools import client_tools
 from drillbook.act.executor import Context, verb
+from drillbook.act.guard import cleanup, finish, guarded
 from drillbook.act.roles import role_names
 from drillbook.act.switch import closed, exists, oid, rename, writer
 from drillbook.decide.compare import compare
@@ -24,7 +26,12 @@ from drillbook.vault import checksum, manifest
 from drillbook.vault.catalog import Backup, Vault
 from drillbook.vault.proof import PREFIX
 
-STATE = "restore"
+STATE, FILES = "restore", "restore_files"
+
+
+def files(context: Context) -> Path:
+    """The folder with the chosen backup's files."""
+    return Path(context.state[FILES])
 
 
 def chosen(context: Context) -> Backup:
@@ -40,29 +47,33 @@ def chosen(context: Context) -> Backup:
 
 
 @verb("restore.checksums")
+@guarded
 def open_backup(step: Step, context: Context) -> Mapping[str, Any]:
     """Read every file of the backup and hold it against the manifest, before anything is touched.
 
     Raises:
         VaultError: a file is missing, differs, or is not the backup's.
     """
-    backup = Vault(context.target.vault).get(str(step.args["backup"]))
-    wrong = checksum.differences(backup.folder, backup.whole().checksums, (manifest.FILE, PREFIX))
+    vault = Vault.of(context.target)
+    backup = vault.get(str(step.args["backup"]))
+    folder = cleanup(context).enter_context(vault.opened(backup))
+    wrong = checksum.differences(folder, backup.whole().checksums, (manifest.FILE, PREFIX))
     if wrong:
         told = "; ".join(f"{name} {what}" for name, what in wrong.items())
         raise VaultError(f"backup {backup.name} is damaged: {told}", "choose another: drillbook backups", wrong)
-    context.state[STATE] = backup
+    context.state[STATE], context.state[FILES] = backup, folder
     return {"backup": backup.name, "verdict": backup.verdict, "files": len(backup.whole().checksums)}
 
 
 @verb("restore.roles")
+@guarded
 def restore_roles(step: Step, context: Context) -> Mapping[str, Any]:
     """Make the backup's roles that the server lacks; those that are there stay as they are."""
     backup, key = chosen(context), str(step.args["key"])
     source = backup.whole().servers[str(step.args["source"])]
     missing = tuple(name for name in source.role_names if name not in role_names(context, key))
     if missing:
-        script = roles.only_roles((backup.folder / source.roles).read_text(), missing)
+        script = roles.only_roles((files(context) / source.roles).read_text(), missing)
         with writer(context.target, key) as connection, connection.transaction():
             for line in script.split("\n"):
                 if line:
@@ -71,6 +82,7 @@ def restore_roles(step: Step, context: Context) -> Mapping[str, Any]:
 
 
 @verb("restore.database")
+@guarded
 def restore_beside(step: Step, context: Context) -> Mapping[str, Any]:
     """The backup's database under its own new name, beside the live one.
 
@@ -88,7 +100,7 @@ def restore_beside(step: Step, context: Context) -> Mapping[str, Any]:
         connection.execute(comment)
     words = ("-d", name, "-j", str(step.args["jobs"]), "--exit-on-error", "--no-tablespaces")
     label, major = context.folder.name, int(step.args["major"])
-    with client_tools(context.target, key, backup.folder, label, major) as tools:
+    with client_tools(context.target, key, files(context), label, major) as tools:
         done = tools.run("pg_restore", *words, tools.path(entry.folder), timeout=step.timeout_seconds)
     with writer(context.target, key) as connection:
         settings.apply(connection, name, entry.content)
@@ -119,6 +131,7 @@ def is_switched(connection: psycopg.Connection, step: Step, context: Context) ->
 
 
 @verb("restore.check")
+@guarded
 def check_beside(step: Step, context: Context) -> Mapping[str, Any]:
     """The restored database held against the manifest, before anything is switched.
 
@@ -151,6 +164,7 @@ def _compared(context: Context, key: str, name: str) -> tuple[Evidence, ...]:
 
 
 @verb("restore.switch")
+@guarded
 def switch(step: Step, context: Context) -> Mapping[str, Any]:
     """Swap the names in one transaction, with every connection ended; the old one is kept under `aside`."""
     key, beside, aside = (str(step.args[name]) for name in ("key", "beside", "aside"))
@@ -171,6 +185,7 @@ def switch(step: Step, context: Context) -> Mapping[str, Any]:
 
 
 @verb("restore.compare")
+@guarded
 def compare_restored(step: Step, context: Context) -> Mapping[str, Any]:
     """That what is live now is what was compared, and that the volumes hold what the backup holds.
 
@@ -180,6 +195,7 @@ def compare_restored(step: Step, context: Context) -> Mapping[str, Any]:
     Raises:
         CheckFailed: something is not what was backed up.
     """
+    finish(context)
     found: list[Evidence] = []
     for key in step.args["databases"]:
         found += _live(context, key)

@@ -8,7 +8,8 @@ from typing import Any
 
 from drillbook.act.archive import stored
 from drillbook.act.executor import Context, verb
-from drillbook.act.restore import chosen
+from drillbook.act.guard import guarded
+from drillbook.act.restore import chosen, files
 from drillbook.decide.evidence import Evidence
 from drillbook.decide.plan import Step
 from drillbook.errors import RunbookError
@@ -23,6 +24,7 @@ LOAD_SECONDS = 60
 
 
 @verb("restore.volume_keep")
+@guarded
 def keep(step: Step, context: Context) -> Mapping[str, Any]:
     """Stop exactly the containers that mount the volume, and copy its content into a new volume, proven equal.
 
@@ -58,6 +60,7 @@ def _copy(context: Context, image: str, volume: str, aside: str) -> None:
 
 
 @verb("restore.volume_fill")
+@guarded
 def fill(step: Step, context: Context) -> Mapping[str, Any]:
     """Clear the volume, put the archive in, and read it back.
 
@@ -73,7 +76,7 @@ def fill(step: Step, context: Context) -> Mapping[str, Any]:
         raise RunbookError(f"volume {aside} is not there, so {volume} is not cleared", "run this again from its start")
     _clear(context, image, volume)
     with window(client, image, volume, "rw", context.folder.name) as container:
-        client.api.put_archive(container, PLACE, stored(backup.folder / entry.file))
+        client.api.put_archive(container, PLACE, stored(files(context) / entry.file))
     now = _tree(context, image, volume)
     if now.digest != entry.tree:
         raise RunbookError(
@@ -86,6 +89,7 @@ def fill(step: Step, context: Context) -> Mapping[str, Any]:
 
 
 @verb("restore.volume_start")
+@guarded
 def start(step: Step, context: Context) -> Mapping[str, Any]:
     """Start the containers again; a redis must load what was put there."""
     volume, _, _ = _args(step)

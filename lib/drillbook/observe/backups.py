@@ -23,6 +23,6 @@ def backup_facts(target: Target) -> tuple[BackupFact, ...]:
             },
             identity=backup.manifest.identity,
         )
-        for backup in Vault(target.vault).backups()
+        for backup in Vault.of(target).backups()
         if backup.manifest is not None
     )

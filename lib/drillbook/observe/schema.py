@@ -61,7 +61,7 @@ def declared(file: Path) -> SchemaFact:
 
 def _manifests(target: Target) -> list[Manifest]:
     """Those of this very target, newest first."""
-    whole = [b.manifest for b in Vault(target.vault).backups() if b.manifest is not None]
+    whole = [b.manifest for b in Vault.of(target).backups() if b.manifest is not None]
     return sorted((m for m in whole if m.identity == target.identity), key=lambda m: m.ended, reverse=True)
 
 

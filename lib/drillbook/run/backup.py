@@ -83,7 +83,7 @@ class BackupRun(Run):
         Raises:
             CheckFailed: a file is missing or differs.
         """
-        made = Vault(self.target.vault).get(self.finished["backup"])
+        made = Vault.of(self.target).get(self.finished["backup"])
         wrong = differences(made.folder, made.whole().checksums, (FILE, "proof-"))
         files = len(made.whole().checksums)
         observed = ", ".join(f"{name} {what}" for name, what in wrong.items()) or f"{files} files, all equal"

@@ -26,7 +26,7 @@ class DrillRun(Run):
 
     def observe(self) -> tuple[Backup, ...]:
         """What the vault holds, newest first, as a table."""
-        backups = Vault(self.target.vault).backups()
+        backups = Vault.of(self.target).backups()
         now = datetime.now(UTC)
         rows = [
             {
@@ -48,7 +48,7 @@ class DrillRun(Run):
         Raises:
             VaultError: there is no such backup.
         """
-        chosen = Vault(self.target.vault).choose(backup, self.target.identity)
+        chosen = Vault.of(self.target).choose(backup, self.target.identity)
         jobs = self.target.backup.jobs
         found = plan_drill(self.target.name, self.target.identity, chosen.whole(), chosen.manifest_sha256, jobs)
         return self.show_plan(found)

@@ -63,7 +63,7 @@ class RestoreRun(Run):
         Raises:
             NotProven: there is no proven backup.
         """
-        vault = Vault(self.target.vault)
+        vault = Vault.of(self.target)
         self.chosen = vault.choose("proven" if backup == NEWEST else backup, self.target.identity)
         return self.show_plan(self._plan(self.chosen))
 

@@ -38,7 +38,7 @@ class VerifyRun(Run):
         found = diagnose(facts)
         checks = list(found.evidence)
         if against:
-            checks += held_against(self.target, Vault(self.target.vault).choose(against, self.target.identity))
+            checks += held_against(self.target, Vault.of(self.target).choose(against, self.target.identity))
         verdict = overall(check.verdict for check in checks)
         self.keep_evidence("verify", checks)
         self.result(verdict=verdict, checks=[check.as_json() for check in checks], against=against)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 from drillbook.errors import NotProven, VaultError
+from drillbook.target import Target
 from drillbook.vault import manifest as manifests
 from drillbook.vault import proof as proofs
 from drillbook.vault.checksum import sha256
@@ -73,6 +76,20 @@ class Vault:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @classmethod
+    def of(cls, target: Target) -> Vault:
+        """The vault that the target's file names."""
+        return cls(target.vault)
+
+    @contextmanager
+    def opened(self, backup: Backup) -> Iterator[Path]:
+        """A folder with the files of *backup* as the manifest names them, to be read within the block.
+
+        Raises:
+            VaultError: the vault cannot be read.
+        """
+        yield backup.folder
 
     def backups(self) -> tuple[Backup, ...]:
         """Every finished or broken backup, oldest first; partial ones are not backups. Changes nothing.

@@ -62,7 +62,7 @@ def test_a_backup_is_drilled_proven_and_restored(db: psycopg.Connection, target:
     taken = take_backup(target)
     assert taken.verdict == "unproven"
     assert take_drill(target, taken)["verdict"] == "pass"
-    assert Vault(target.vault).get(taken.name).verdict == "proven"
+    assert Vault.of(target).get(taken.name).verdict == "proven"
     db.execute("DROP TABLE jobs; DELETE FROM users")
     assert put_back(target, taken)["verdict"] == "pass"
     assert digests(target) == before
@@ -228,11 +228,11 @@ def test_a_drill_of_a_broken_backup_is_red(db: psycopg.Connection, target: Targe
     """Each of these is found; the proof says fail, and the backup is called failed."""
     taken = take_backup(target)
     damage(taken)
-    broken = Vault(target.vault).get(taken.name)
+    broken = Vault.of(target).get(taken.name)
     with pytest.raises(CheckFailed, match="is not proven") as caught:
         take_drill(target, broken)
     assert caught.value.evidence["verdict"] == "fail"
-    assert Vault(target.vault).get(taken.name).verdict == "failed"
+    assert Vault.of(target).get(taken.name).verdict == "failed"
 
 
 @pytest.mark.parametrize("damage", [flip_a_bit, lose_a_member, change_a_value])
@@ -243,7 +243,7 @@ def test_a_broken_backup_never_reaches_the_live_database(db: psycopg.Connection,
     db.execute("UPDATE users SET name = 'live'")
     before = digests(target)
     with pytest.raises((VaultError, CheckFailed)):
-        put_back(target, Vault(target.vault).get(taken.name))
+        put_back(target, Vault.of(target).get(taken.name))
     assert digests(target) == before
 
 
@@ -252,7 +252,7 @@ def test_a_proof_counts_only_for_the_manifest_it_judged(db: psycopg.Connection, 
     taken = take_backup(target)
     take_drill(target, taken)
     resign(taken)
-    assert Vault(target.vault).get(taken.name).verdict == "unproven"
+    assert Vault.of(target).get(taken.name).verdict == "unproven"
 
 
 def test_an_emptied_source_is_recorded_as_such(target: Target, postgres_server: Cluster, database: str) -> None:
