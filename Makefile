@@ -68,7 +68,7 @@ $(STAMP)/demo: $(BIN)/python pyproject.toml
 
 $(STAMP)/dev: $(STAMP)/demo
 	@echo "installing the tools of development" >&2
-	@$(PIP) -e '.[embedded,dev]'
+	@$(PIP) -e '.[embedded,s3,dev]'
 	@touch $@
 
 # Stops the engine only where drillbook started it; outputs/ stay.

@@ -97,6 +97,10 @@ class VaultError(RunbookError):
     reason = "vault"
 
 
+class BrokenBackup(VaultError):
+    """What lies in the vault under a backup's name is no whole backup."""
+
+
 class CommandFailed(RunbookError):
     """A command ended with a status other than zero, or ran out of time."""
 

@@ -24,12 +24,13 @@ from drillbook.described import (
     Signs,
     Stack,
 )
-from drillbook.described_data import Backup, Database, Volume
+from drillbook.described_data import Backup, Copy, Database, Retention, Volume
 from drillbook.errors import BadTarget
 from drillbook.suggest import nearest, told
 
 __all__ = [
-    "Backup", "Code", "Database", "Endpoint", "Part", "Prometheus", "Service", "Signs", "Stack", "Target", "Volume",
+    "Backup", "Code", "Copy", "Database", "Endpoint", "Part", "Prometheus", "Retention", "Service",
+    "Signs", "Stack", "Target", "Volume",
     "load_target", "parse_target", "secret",
 ]  # fmt: skip
 
@@ -73,9 +74,40 @@ class Target(Part):
         return self.path(self.stack.directory)
 
     @property
-    def vault(self) -> Path:
-        """The folder of this target's backups."""
-        return self.path(self.backup.vault) / self.name
+    def vault(self) -> Path | None:
+        """The folder of this target's backups; None where they lie on no disk of this machine."""
+        return None if "://" in self.backup.vault else self.path(self.backup.vault) / self.name
+
+    @property
+    def vault_url(self) -> str:
+        """Where this target's backups lie: a folder, or what fsspec takes."""
+        return self.place(self.backup.vault)
+
+    def place(self, vault: str) -> str:
+        """The part of *vault* that is this target's."""
+        return (
+            f"{os.path.expandvars(vault).rstrip('/')}/{self.name}"
+            if "://" in vault
+            else str(self.path(vault) / self.name)
+        )
+
+    def vault_options(self, given: dict[str, Any]) -> dict[str, Any]:
+        """*given* for fsspec, with the secrets that it names.
+
+        Raises:
+            BadTarget: one of them cannot be read.
+        """
+        named = ("env:", "file:")
+        return {
+            name: secret(value, self) if isinstance(value, str) and value.startswith(named) else value
+            for name, value in given.items()
+        }
+
+    @property
+    def staging(self) -> Path:
+        """Where dumps lie in the clear while they are made or read, for a vault that is not a plain folder."""
+        base = self.path(self.backup.staging) if self.backup.staging else home.outputs() / ".staging"
+        return base / self.name
 
     @property
     def identity(self) -> str:

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from postgres import database, postgres_server, target
+from s3 import bucket
 
-__all__ = ["database", "postgres_server", "target"]
+__all__ = ["bucket", "database", "postgres_server", "target"]

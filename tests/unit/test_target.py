@@ -23,16 +23,19 @@ PARTS = {
     target.Volume: "volumes.*",
     target.Endpoint: "endpoints.*",
     target.Backup: "backup",
+    target.Copy: "backup.copies.*",
+    target.Retention: "backup.retention",
     target.Signs: "signs",
     target.Prometheus: "signs.prometheus",
 }
 
 
 def written(raw: Any, path: str) -> set[str]:
-    """The keys of *raw* at *path*, where `*` stands for every key."""
+    """The keys of *raw* at *path*, where `*` stands for every key, or every item of a list."""
     places = [raw]
     for part in filter(None, path.split(".")):
-        places = [v for place in places for k, v in place.items() if part in ("*", k)]
+        pairs = [p.items() if isinstance(p, dict) else enumerate(p) for p in places]
+        places = [v for items in pairs for k, v in items if part in ("*", k)]
     return {key for place in places for key in place}
 
 

@@ -66,5 +66,5 @@ def disk_full(site: Site) -> None:
     described = yaml.safe_load(site.target_file.read_text())
     described["backup"] = {**described.get("backup", {}), "vault": f"../{site.disk.name}"}
     write(site.target_file, yaml.safe_dump(described, sort_keys=False, allow_unicode=True))
-    site.target.vault.mkdir(exist_ok=True)
+    (site.disk / site.target.name).mkdir(exist_ok=True)
     (site.disk / "ballast").write_bytes(b"\1" * int(FULL * (DISK_MEGABYTES << 20)))

@@ -16,13 +16,14 @@ from drillbook import __version__
 from drillbook.act import roles, settings
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import cleanup, finish, guarded
+from drillbook.act.opened import opened
 from drillbook.act.scratch import Scratch, is_local, scratch_server, sweep
 from drillbook.decide.compare import LOCALE, compare
 from drillbook.decide.evidence import Evidence, Verdict, overall
 from drillbook.decide.plan import Step
 from drillbook.errors import CheckFailed, RunbookError
 from drillbook.observe import database
-from drillbook.vault import checksum, manifest
+from drillbook.vault import age, checksum, manifest
 from drillbook.vault.catalog import Backup, Vault
 from drillbook.vault.proof import PREFIX, Proof
 
@@ -81,10 +82,10 @@ def checksums(step: Step, context: Context) -> Mapping[str, Any]:
     """Every file of the backup is there and is what the manifest says, and nothing else is."""
     vault, started = Vault.of(context.target), datetime.now(UTC)
     backup = vault.get(str(step.args["backup"]))
-    folder = cleanup(context).enter_context(vault.opened(backup))
-    drill = context.state["drill"] = Drill(backup, folder, started)
+    files = cleanup(context).enter_context(opened(context.target, backup))
+    drill = context.state["drill"] = Drill(backup, files.folder, started)
     expected = backup.whole().checksums
-    wrong = checksum.differences(folder, expected, (manifest.FILE, PREFIX))
+    wrong = checksum.differences(files.folder, expected, (manifest.FILE, PREFIX)) | files.wrong
     told = "; ".join(f"{name} {what}" for name, what in wrong.items()) or f"{len(expected)} files equal"
     verdict = drill.note("checksums", "fail" if wrong else "pass", told, f"{len(expected)} files equal", "sha256sum")
     return {"verdict": verdict, "files": len(expected), "wrong": wrong}
@@ -197,7 +198,8 @@ def write_proof(_step: Step, context: Context) -> Mapping[str, Any]:
         checks=tuple(evidence.as_json() for evidence in drill.checks),
         scratch={key: server.facts for key, server in drill.scratch.items()}, versions={"drillbook": __version__},
     )  # fmt: skip
-    Vault.of(context.target).add_proof(drill.backup, proof)
+    to = age.recipients(context.target.backup.encrypt_to)
+    Vault.of(context.target).add_proof(drill.backup, proof, to)
     result = {
         "backup": proof.backup,
         "verdict": verdict,

@@ -13,6 +13,7 @@ from drillbook.act import roles, settings
 from drillbook.act.client_tools import client_tools
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import cleanup, finish, guarded
+from drillbook.act.opened import opened as opened_files
 from drillbook.act.roles import role_names
 from drillbook.act.switch import closed, exists, oid, rename, writer
 from drillbook.decide.compare import compare
@@ -54,14 +55,13 @@ def open_backup(step: Step, context: Context) -> Mapping[str, Any]:
     Raises:
         VaultError: a file is missing, differs, or is not the backup's.
     """
-    vault = Vault.of(context.target)
-    backup = vault.get(str(step.args["backup"]))
-    folder = cleanup(context).enter_context(vault.opened(backup))
-    wrong = checksum.differences(folder, backup.whole().checksums, (manifest.FILE, PREFIX))
+    backup = Vault.of(context.target).get(str(step.args["backup"]))
+    opened = cleanup(context).enter_context(opened_files(context.target, backup))
+    wrong = checksum.differences(opened.folder, backup.whole().checksums, (manifest.FILE, PREFIX)) | opened.wrong
     if wrong:
         told = "; ".join(f"{name} {what}" for name, what in wrong.items())
         raise VaultError(f"backup {backup.name} is damaged: {told}", "choose another: drillbook backups", wrong)
-    context.state[STATE], context.state[FILES] = backup, folder
+    context.state[STATE], context.state[FILES] = backup, opened.folder
     return {"backup": backup.name, "verdict": backup.verdict, "files": len(backup.whole().checksums)}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from drillbook.decide.plan import Plan, Step
 from drillbook.errors import RunbookError
 from drillbook.observe.places import DataFacts
@@ -9,8 +11,17 @@ from drillbook.observe.places import DataFacts
 HOURS = 3600
 
 
-def plan_backup(target: str, identity: str, facts: DataFacts, jobs: int = 2) -> Plan:
-    """The steps of a backup of all databases, roles and volumes. They destroy nothing.
+def plan_backup(
+    target: str,
+    identity: str,
+    facts: DataFacts,
+    jobs: int = 2,
+    copies: Sequence[str] = (),
+    expired: Sequence[str] = (),
+) -> Plan:
+    """The steps of a backup of all databases, roles and volumes, into its vault and then its *copies*.
+
+    Of the target they destroy nothing; of the vault, after the new backup is whole, the *expired* backups.
 
     Raises:
         RunbookError: a database is not there; a backup without it would look whole.
@@ -30,6 +41,11 @@ def plan_backup(target: str, identity: str, facts: DataFacts, jobs: int = 2) -> 
             for place in facts.volumes
         ),
         Step("finish", "backup.finish", facts.vault, timeout_seconds=HOURS),
+        *(
+            Step(f"copy-{number}", "backup.copy", url, args={"number": number}, timeout_seconds=6 * HOURS)
+            for number, url in enumerate(copies)
+        ),
+        *_expire(facts.vault, expired),
     ]
     return Plan("backup", target, identity, facts.as_json(), tuple(steps))
 
@@ -37,6 +53,14 @@ def plan_backup(target: str, identity: str, facts: DataFacts, jobs: int = 2) -> 
 def estimate(facts: DataFacts) -> int:
     """Bytes that the vault must have free: half of the databases, for indexes are not dumped and rows compress."""
     return sum(place.bytes for place in facts.databases.values()) // 2
+
+
+def _expire(vault: str, expired: Sequence[str]) -> Iterator[Step]:
+    if expired:
+        gone = tuple(f"backup {name}" for name in expired)
+        why = "nothing: backup.retention lets them go; the newest proven backup stays"
+        args = {"backups": list(expired)}
+        yield Step("expire", "backup.expire", vault, args=args, destroys=gone, recovers=why, timeout_seconds=HOURS)
 
 
 def _database(key: str, facts: DataFacts, jobs: int) -> Step:

@@ -12,6 +12,7 @@ from drillbook.decide.plan import Plan, Step
 from drillbook.errors import NotProven, NotThisIncident, RunbookError
 from drillbook.observe.facts import BackupFact, Snapshot, SourceFact
 from drillbook.target import Stack, Target
+from drillbook.vault.backup import SKEW_SECONDS
 
 BUILD_TIMEOUT_SECONDS = 1800
 
@@ -52,6 +53,9 @@ def fresh_proof(snapshot: Snapshot, max_age_hours: float) -> BackupFact:
     if not proven:
         raise NotProven(f"{snapshot.target} has no proven backup; {len(snapshot.backups)} unproven", hint)
     newest = proven[-1]
+    if newest.age_seconds < -SKEW_SECONDS:
+        told = f"the newest proven backup, {newest.name}, is dated in the future: a clock was wrong, then or now"
+        raise NotProven(told, f"set this machine's clock right; then {hint}")
     if newest.age_seconds > max_age_hours * 3600:
         raise NotProven(
             f"the newest proven backup is {newest.age_seconds / 3600:.1f} h old, over {max_age_hours:g} h", hint

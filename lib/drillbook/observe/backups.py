@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from drillbook.observe.facts import BackupFact
 from drillbook.target import Target
-from drillbook.vault.catalog import Vault
+from drillbook.vault.catalog import Backup, Vault
 
 
 def backup_facts(target: Target) -> tuple[BackupFact, ...]:
@@ -18,11 +18,15 @@ def backup_facts(target: Target) -> tuple[BackupFact, ...]:
             ended=backup.ended.isoformat(),
             age_seconds=backup.age_seconds(now),
             proven=backup.verdict == "proven",
-            rows={
-                f"{key}/{t.name}": t.rows for key, db in backup.manifest.databases.items() for t in db.content.tables
-            },
-            identity=backup.manifest.identity,
+            rows=_rows(backup),
+            identity=backup.identity,
         )
         for backup in Vault.of(target).backups()
-        if backup.manifest is not None
+        if backup.header is not None
     )
+
+
+def _rows(backup: Backup) -> dict[str, int]:
+    """Rows of every table; none where the backup is encrypted and its key is not here."""
+    databases = backup.manifest.databases if backup.manifest else {}
+    return {f"{key}/{table.name}": table.rows for key, db in databases.items() for table in db.content.tables}

@@ -29,7 +29,7 @@ def data_facts(target: Target) -> DataFacts:
         databases.update(found)
     volumes = tuple(VolumePlace(v.name, v.key, v.kind, v.service, v.containers) for v in declared_volumes(target))
     names = [v["Name"] for v in engine.client(target).api.volumes()["Volumes"] or []] if target.stack else []
-    return DataFacts(servers, databases, volumes, tuple(sorted(names)), str(target.vault))
+    return DataFacts(servers, databases, volumes, tuple(sorted(names)), target.vault_url)
 
 
 def _servers(target: Target) -> dict[str, tuple[str, ...]]:

@@ -63,7 +63,8 @@ def _nearest(path: Path) -> Path:
 
 
 def _own(target: Target) -> Iterator[tuple[str, Path]]:
-    yield "vault", target.vault
+    if target.vault is not None:
+        yield "vault", target.vault
     if target.stack is not None:
         yield "stack", target.directory
 

@@ -62,7 +62,7 @@ def declared(file: Path) -> SchemaFact:
 def _manifests(target: Target) -> list[Manifest]:
     """Those of this very target, newest first."""
     whole = [b.manifest for b in Vault.of(target).backups() if b.manifest is not None]
-    return sorted((m for m in whole if m.identity == target.identity), key=lambda m: m.ended, reverse=True)
+    return [m for m in reversed(whole) if m.identity == target.identity]
 
 
 def _newest(manifests: Sequence[Manifest], key: str) -> SchemaFact | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from drillbook.act import archive, backup, dump, roles
+from drillbook.act import archive, backup, copies, dump, roles
 from drillbook.decide.backup import plan_backup
 from drillbook.decide.evidence import Evidence, Verdict
 from drillbook.decide.plan import Plan
+from drillbook.decide.retention import expired
 from drillbook.errors import CheckFailed, NotThisIncident
 from drillbook.observe.data import data_facts
 from drillbook.observe.database import connect, row_counts
@@ -16,10 +17,8 @@ from drillbook.run.session import Run
 from drillbook.show import tables
 from drillbook.show.view import callout, table
 from drillbook.vault.catalog import Vault
-from drillbook.vault.checksum import differences
-from drillbook.vault.manifest import FILE
 
-VERBS = (archive, backup, dump, roles)
+VERBS = (archive, backup, copies, dump, roles)
 """The modules whose actions this run's plans name."""
 
 
@@ -70,12 +69,17 @@ class BackupRun(Run):
         self.note("confirm", callout("pass", "there is data to save", what))
 
     def plan(self) -> Plan:
-        """One dump a database, one archive a volume; nothing is destroyed. Changes nothing."""
-        return self.show_plan(plan_backup(self.target.name, self.target.identity, self.facts, self.target.backup.jobs))
+        """One dump a database, one archive a volume; then the copies, and what the rules let go. Changes nothing."""
+        rules, places = self.target.backup, [self.target.place(copy.vault) for copy in self.target.backup.copies]
+        gone = expired(copies.seen(Vault.of(self.target).backups(), self.target), rules.retention)
+        found = plan_backup(self.target.name, self.target.identity, self.facts, rules.jobs, places, gone)
+        return self.show_plan(found)
 
     def act(self, plan: Plan) -> None:
         """Write the backup under a temporary name; the manifest comes last."""
-        self.finished = self.carry_out(plan)[-1]["evidence"]
+        done = {step["step"]: step["evidence"] for step in self.carry_out(plan)}
+        self.finished = done["finish"]
+        self.removed = done.get("expire", {}).get("removed", {})
 
     def verify(self) -> None:
         """Read the backup back from the vault: every file against its checksum.
@@ -83,15 +87,15 @@ class BackupRun(Run):
         Raises:
             CheckFailed: a file is missing or differs.
         """
-        made = Vault.of(self.target).get(self.finished["backup"])
-        wrong = differences(made.folder, made.whole().checksums, (FILE, "proof-"))
-        files = len(made.whole().checksums)
+        vault = Vault.of(self.target)
+        made = vault.get(self.finished["backup"])
+        wrong, files = vault.damage(made), len(made.places)
         observed = ", ".join(f"{name} {what}" for name, what in wrong.items()) or f"{files} files, all equal"
         verdict: Verdict = "fail" if wrong else "pass"
         check = Evidence("checksums", "backup", made.name, verdict, observed, "every file as it was written")
         self.keep_evidence("verify", [check])
         told = {key: self.finished[key] for key in ("backup", "tables", "rows", "bytes", "seconds")}
-        self.result(**told, verdict=verdict, empty=[k for k, e in made.whole().databases.items() if e.empty])
+        self.result(**told, verdict=verdict, empty=self.finished["empty"], removed=self.removed)
         command = f"not proven yet: drillbook run drill --target {self.target.name} -p backup={made.name}"
         self.note("verify", tables.evidence(made.name, [check]) + callout("note", "Next: drill", command))
         if wrong:

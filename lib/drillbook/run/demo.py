@@ -85,7 +85,7 @@ def _fingerprint(planned: dict[str, Any]) -> str:
 def _clear_the_vault(stage: Play) -> None:
     """Set earlier demos' backups aside: on that night the backup folder was empty."""
     vault = stage.target.vault
-    if vault.exists() and any(vault.iterdir()):
+    if vault is not None and vault.exists() and any(vault.iterdir()):
         aside = vault.with_name(f".{vault.name}-before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
         vault.rename(aside)
         stage.told(f"{now()}  earlier backups of {stage.target.name} are set aside in {aside}")

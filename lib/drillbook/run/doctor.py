@@ -14,6 +14,7 @@ from drillbook import home
 from drillbook.errors import RunbookError
 from drillbook.observe import command
 from drillbook.target import Target, load_target, secret
+from drillbook.vault.catalog import Vault
 
 Standing = Literal["ok", "optional", "missing"]
 LOW_BYTES = 2 * 1024**3
@@ -92,12 +93,20 @@ def _of_target(name: str) -> Iterator[Finding]:
     yield Finding("ok", "target", str(target.file))
     for named in _secrets(target):
         yield _try(f"secret {named}", partial(_secret, target, named))
-    yield _space("disk space at the vault", target.vault)
+    yield from _vault(target)
     if target.stack:
         yield _try("engine of the target", lambda: _containers(target))
     for key in target.databases:
         yield _try(f"database {key}", partial(_server, target, key))
     yield from _endpoints(target)
+
+
+def _vault(target: Target) -> Iterator[Finding]:
+    if target.vault is not None:
+        yield _space("disk space at the vault", target.vault)
+    if target.vault is None or target.backup.encrypt_to:
+        yield _space("disk space for dumps on their way to the vault", target.staging)
+    yield _try(f"vault {target.vault_url}", lambda: f"{len(Vault.of(target).backups())} backups")
 
 
 def _secrets(target: Target) -> list[str]:

@@ -32,14 +32,14 @@ class DrillRun(Run):
             {
                 "backup": b.name,
                 "standing": b.verdict,
-                "age (h)": f"{b.age_seconds(now) / 3600:.1f}" if b.manifest else "–",
-                "tables": b.manifest.tables if b.manifest else "–",
-                "rows": b.manifest.rows if b.manifest else "–",
+                "age (h)": f"{b.age_seconds(now) / 3600:.1f}" if b.header else "–",
+                "tables": b.header.tables if b.header else "–",
+                "rows": b.header.rows if b.header else "–",
                 "MB": f"{b.bytes / 1e6:.1f}",
             }
             for b in reversed(backups)
         ]
-        self.note("observe", table(f"Backups in {self.target.vault}", rows), backups=[b.name for b in backups])
+        self.note("observe", table(f"Backups in {self.target.vault_url}", rows), backups=[b.name for b in backups])
         return backups
 
     def plan(self, backup: str = "newest") -> Plan:

@@ -94,12 +94,13 @@ def backups(found: Sequence[Backup], as_json: bool) -> None:
         {
             "backup": backup.name,
             "verdict": backup.verdict,
-            "ended": backup.ended.isoformat() if backup.manifest else None,
-            "age_seconds": round(backup.age_seconds(now)) if backup.manifest else None,
+            "ended": backup.ended.isoformat() if backup.header else None,
+            "age_seconds": round(backup.age_seconds(now)) if backup.header else None,
             "bytes": backup.bytes,
+            "encrypted": backup.is_sealed,
             "fact": backup.fact,
         }
-        for backup in sorted(found, key=lambda backup: backup.ended, reverse=True)
+        for backup in reversed(found)
     ]
     if as_json:
         print_json(rows)

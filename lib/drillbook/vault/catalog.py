@@ -2,94 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-from drillbook.errors import NotProven, VaultError
-from drillbook.target import Target
+from drillbook.errors import BrokenBackup, NotProven, VaultError
+from drillbook.target import Target, secret
+from drillbook.vault import age
 from drillbook.vault import manifest as manifests
 from drillbook.vault import proof as proofs
-from drillbook.vault.checksum import sha256
-from drillbook.vault.manifest import Manifest
+from drillbook.vault.backup import Backup
+from drillbook.vault.manifest import Manifest, Sealed
 from drillbook.vault.proof import Proof
+from drillbook.vault.store import Store, store_at
+
+__all__ = ["Backup", "Vault", "keys_of"]
 
 PARTIAL = ".partial-"
-Standing = Literal["proven", "failed", "unproven", "broken"]
+UNDER_WAY = "partial.json"
+"""In a store of objects, which knows no renaming: this backup's upload has not ended, unless its manifest is there."""
+OBJECTS = "objects"
+"""Where a second vault keeps each file once, named by its sha256."""
+Keys = Callable[[], Sequence[Any]]
 
 
-@dataclass(frozen=True)
-class Backup:
-    """A folder of the vault. `manifest` is None when it is broken, and `fact` then says how.
-
-    `proofs` are those that name this very manifest, oldest first.
-    """
-
-    name: str
-    folder: Path
-    manifest: Manifest | None
-    manifest_sha256: str
-    proofs: tuple[Proof, ...]
-    bytes: int
-    fact: str = ""
-
-    @property
-    def short(self) -> str:
-        """The last six digits of the name, for what is named after the backup."""
-        return self.name[-6:]
-
-    @property
-    def ended(self) -> datetime:
-        """When it was finished; the beginning of time for a broken one."""
-        return self.manifest.ended if self.manifest else datetime.min.replace(tzinfo=UTC)
-
-    @property
-    def verdict(self) -> Standing:
-        """`proven` or `failed` by its newest proof, `unproven` without one, `broken` without a manifest."""
-        if self.manifest is None:
-            return "broken"
-        if not self.proofs or self.proofs[-1].verdict == "unknown":
-            return "unproven"
-        return "proven" if self.proofs[-1].verdict == "pass" else "failed"
-
-    def age_seconds(self, now: datetime) -> float:
-        """Seconds since it was started, for what it holds is that old."""
-        begun = self.manifest.started if self.manifest else self.ended
-        return (now - begun).total_seconds()
-
-    def whole(self) -> Manifest:
-        """The manifest.
-
-        Raises:
-            VaultError: the backup is broken.
-        """
-        if self.manifest is None:
-            raise VaultError(f"backup {self.name} is broken: {self.fact}", "choose another one: drillbook backups")
-        return self.manifest
+def no_keys() -> Sequence[Any]:
+    """There is no key."""
+    return ()
 
 
 class Vault:
-    """The backups of one target, in one folder."""
+    """The backups of one target, in one store. *keys* gives the age keys for those that are encrypted."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Path | Store, keys: Keys = no_keys) -> None:
+        self.store: Store = store_at(str(place)) if isinstance(place, Path) else place
+        self.keys = keys
 
     @classmethod
     def of(cls, target: Target) -> Vault:
         """The vault that the target's file names."""
-        return cls(target.vault)
+        return cls(store_at(target.vault_url, target.vault_options(target.backup.vault_options)), keys_of(target))
 
-    @contextmanager
-    def opened(self, backup: Backup) -> Iterator[Path]:
-        """A folder with the files of *backup* as the manifest names them, to be read within the block.
-
-        Raises:
-            VaultError: the vault cannot be read.
-        """
-        yield backup.folder
+    @property
+    def url(self) -> str:
+        """Where it is, for people."""
+        return self.store.url
 
     def backups(self) -> tuple[Backup, ...]:
         """Every finished or broken backup, oldest first; partial ones are not backups. Changes nothing.
@@ -97,28 +56,50 @@ class Vault:
         Raises:
             VaultError: the vault cannot be listed.
         """
-        if not self.path.exists():
-            return ()
-        try:
-            folders = [f for f in self.path.iterdir() if f.is_dir() and not f.name.startswith(".")]
-        except OSError as error:
-            raise VaultError(f"the vault {self.path} cannot be listed: {error.strerror}", "see who owns it") from error
-        return tuple(self._backup(folder) for folder in sorted(folders, key=lambda f: f.name))
+        sizes = self.store.sizes()
+        names = {name.partition("/")[0] for name in sizes if "/" in name and not name.startswith(".")} - {OBJECTS}
+        finished = {n for n in names if f"{n}/{manifests.FILE}" in sizes or f"{n}/{UNDER_WAY}" not in sizes}
+        return tuple(sorted((self._backup(name, sizes) for name in sorted(finished)), key=lambda backup: backup.order))
 
-    def _backup(self, folder: Path) -> Backup:
-        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    def _backup(self, name: str, sizes: dict[str, int]) -> Backup:
+        own = {path.removeprefix(f"{name}/"): size for path, size in sizes.items() if path.startswith(f"{name}/")}
         try:
-            manifest = manifests.read(folder)
-            digest = sha256(folder / manifests.FILE)
-        except (VaultError, OSError) as error:
-            return Backup(folder.name, folder, None, "", (), size, str(getattr(error, "fact", error)))
-        counting = tuple(proof for proof in proofs.read_all(folder) if proof.manifest_sha256 == digest)
-        return Backup(folder.name, folder, manifest, digest, counting, size)
+            data = self._manifest(name, own)
+            header = manifests.parse(data, f"{name}/{manifests.FILE}")
+        except BrokenBackup as error:
+            return Backup(name, self.store, None, None, "", (), sum(own.values()), error.fact)
+        digest = hashlib.sha256(data).hexdigest()
+        manifest, fact = self._read(name, header)
+        places = {file: _place(name, file, checksum, own) for file, checksum in header.checksums.items()}
+        size = sum(own.values()) + sum(sizes.get(place, 0) for place in places.values() if place.startswith(OBJECTS))
+        found = [proofs.parse(self.store.read(f"{name}/{file}")) for file in own if _is_proof(file)]
+        counting = sorted((p for p in found if p and p.manifest_sha256 == digest), key=lambda p: (p.serial, p.ended))
+        return Backup(name, self.store, header, manifest, digest, tuple(counting), size, fact, places)
+
+    def _manifest(self, name: str, own: dict[str, int]) -> bytes:
+        if manifests.FILE not in own:
+            raise BrokenBackup(f"there is no {manifests.FILE} in it")
+        try:
+            return self.store.read(f"{name}/{manifests.FILE}")
+        except OSError as error:
+            raise BrokenBackup(f"its {manifests.FILE} cannot be read: {error.strerror}") from error
+
+    def _read(self, name: str, header: Manifest | Sealed) -> tuple[Manifest | None, str]:
+        """The manifest itself, or why it cannot be read."""
+        if isinstance(header, Manifest):
+            return header, ""
+        keys = self.keys()
+        if not keys:
+            return None, "encrypted"
+        try:
+            inner = manifests.parse(age.unsealed(self.store.read(f"{name}/{manifests.INNER}"), keys), name)
+        except (VaultError, FileNotFoundError) as error:
+            return None, str(getattr(error, "fact", error))
+        return (inner, "") if isinstance(inner, Manifest) else (None, f"{manifests.INNER} holds no manifest")
 
     def latest(self) -> Backup | None:
         """The backup with a manifest that ended last."""
-        whole = [backup for backup in self.backups() if backup.manifest is not None]
-        return max(whole, key=lambda backup: backup.ended, default=None)
+        return max((b for b in self.backups() if b.header), key=lambda backup: backup.order, default=None)
 
     def latest_proven(self, max_age: timedelta, now: datetime | None = None, identity: str = "") -> Backup | None:
         """The newest proven backup that is not older than *max_age*, of this *identity* if one is given."""
@@ -127,10 +108,10 @@ class Vault:
             backup
             for backup in self.backups()
             if backup.verdict == "proven"
-            and backup.age_seconds(moment) <= max_age.total_seconds()
-            and (not identity or backup.whole().identity == identity)
+            and backup.is_young(moment, max_age.total_seconds())
+            and (not identity or backup.identity == identity)
         ]
-        return max(good, key=lambda backup: backup.ended, default=None)
+        return max(good, key=lambda backup: backup.order, default=None)
 
     def get(self, name: str) -> Backup:
         """The backup called *name*, or the only one whose name ends in it.
@@ -144,7 +125,7 @@ class Vault:
             return found[0]
         known = ", ".join(b.name for b in everything[-5:]) or "none"
         count = "no backup" if not found else f"{len(found)} backups"
-        raise VaultError(f"{count} called {name!r} in {self.path}", f"run 02-backup; the newest are: {known}")
+        raise VaultError(f"{count} called {name!r} in {self.url}", f"run 02-backup; the newest are: {known}")
 
     def choose(self, name: str, identity: str) -> Backup:
         """The backup called *name*; `newest` is the newest whole one of this *identity*, `proven` the newest proven.
@@ -155,24 +136,67 @@ class Vault:
         """
         if name not in ("newest", "proven"):
             return self.get(name)
-        ours = [b for b in self.backups() if b.manifest is not None and b.manifest.identity == identity]
+        ours = [b for b in self.backups() if b.header is not None and b.identity == identity]
         found = [b for b in ours if name == "newest" or b.verdict == "proven"]
         if not found:
             hint = "run 06-drill on one of those there are" if ours else "run 02-backup, then 06-drill"
             if name == "proven":
-                raise NotProven(f"there is no proven backup in {self.path}; it holds {len(ours)} of this target", hint)
-            raise VaultError(f"there is no backup of this target in {self.path}", hint)
-        return max(found, key=lambda backup: backup.ended)
+                raise NotProven(f"there is no proven backup in {self.url}; it holds {len(ours)} of this target", hint)
+            raise VaultError(f"there is no backup of this target in {self.url}", hint)
+        return max(found, key=lambda backup: backup.order)
 
-    def add_proof(self, backup: Backup, proof: Proof) -> Backup:
-        """Put *proof* beside *backup*; gives the backup as it stands now.
+    def add_proof(self, backup: Backup, proof: Proof, to: Sequence[Any] = ()) -> Backup:
+        """Put *proof* beside *backup*, encrypted *to* where the backup is; gives the backup as it stands now.
 
         Raises:
             VaultError: the vault cannot be written.
         """
+        place = f"{backup.name}/{proofs.file_name(proof)}"
+        proof = proof.model_copy(update={"serial": 1 + max((p.serial for p in backup.proofs), default=0)})
         try:
-            proofs.write(proof, backup.folder)
+            if backup.is_sealed:
+                self.store.write(age.sealed(proofs.written(proof), to), f"{place}{age.SUFFIX}")
+                proof = proofs.bare(proof)
+            self.store.write(proofs.written(proof), place)
         except OSError as error:
             fact = f"the proof of {backup.name} cannot be written: {error.strerror}"
-            raise VaultError(fact, f"free some space in {self.path}, then drill again") from error
-        return self._backup(backup.folder)
+            raise VaultError(fact, f"free some space in {self.url}, then drill again") from error
+        return self._backup(backup.name, self.store.sizes())
+
+    def damage(self, backup: Backup) -> dict[str, str]:
+        """relative path → what is wrong with it as it lies in the store: `missing`, `differs`, `not in the manifest`.
+
+        Raises:
+            VaultError: the vault cannot be read.
+        """
+        assert backup.header is not None
+        sizes, expected = self.store.sizes(), backup.header.checksums
+        wrong = {file: "missing" for file in expected if backup.places[file] not in sizes}
+        for file in expected.keys() - wrong.keys():
+            if self._sha256(backup.places[file]) != expected[file]:
+                wrong[file] = "differs"
+        own = (path.removeprefix(f"{backup.name}/") for path in sizes if path.startswith(f"{backup.name}/"))
+        ours = (manifests.FILE, UNDER_WAY, proofs.PREFIX)
+        return wrong | {
+            file: "not in the manifest" for file in own if file not in expected and not file.startswith(ours)
+        }
+
+    def _sha256(self, place: str) -> str:
+        digest = hashlib.sha256()
+        for piece in self.store.chunks(place):
+            digest.update(piece)
+        return digest.hexdigest()
+
+
+def keys_of(target: Target) -> Keys:
+    """The age keys that the target's file names; the secret is looked at when a backup needs it."""
+    return lambda: age.identities(secret(target.backup.decrypt_with, target)) if target.backup.decrypt_with else ()
+
+
+def _place(name: str, file: str, checksum: str, own: dict[str, int]) -> str:
+    """Beside the manifest, or in a second vault the one copy of this content."""
+    return f"{name}/{file}" if file in own else f"{OBJECTS}/{checksum[:2]}/{checksum}"
+
+
+def _is_proof(file: str) -> bool:
+    return file.startswith(proofs.PREFIX) and file.endswith(".json")

@@ -9,11 +9,13 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from drillbook.errors import VaultError
+from drillbook.errors import BrokenBackup
 from drillbook.vault.checksum import sha256, sync_folder
 from drillbook.vault.content import DatabaseContent, Frozen
 
 FILE = "manifest.json"
+INNER = "manifest.json.age"
+"""Where the manifest lies in an encrypted backup, whose `manifest.json` is a `Sealed` one."""
 
 
 class DumpEntry(Frozen):
@@ -67,13 +69,17 @@ class VolumeEntry(Frozen):
 
 
 class Manifest(Frozen):
-    """A finished backup. Times are UTC; `checksums` maps every file but the manifest to its sha256."""
+    """A finished backup. Times are UTC; `checksums` maps every file but the manifest to its sha256.
+
+    `serial` counts the backups of a vault: it tells the newest one where a clock was set back.
+    """
 
     format: Literal[1] = 1
     name: str
     target: str
     identity: str
     drillbook: str
+    serial: int = 0
     started: datetime
     ended: datetime
     servers: dict[str, ServerEntry]
@@ -90,6 +96,37 @@ class Manifest(Frozen):
         return sum(entry.content.rows for entry in self.databases.values())
 
 
+class Sealed(Frozen):
+    """What may be read of an encrypted backup without its key; `checksums` are of the files as they lie there."""
+
+    format: Literal[1] = 1
+    sealed: Literal["age"] = "age"
+    name: str
+    target: str
+    identity: str
+    drillbook: str
+    serial: int = 0
+    started: datetime
+    ended: datetime
+    tables: int
+    rows: int
+    checksums: dict[str, str]
+
+
+def seal(manifest: Manifest, checksums: dict[str, str]) -> Sealed:
+    """The part of *manifest* that stays readable."""
+    return Sealed(
+        name=manifest.name, target=manifest.target, identity=manifest.identity, drillbook=manifest.drillbook,
+        serial=manifest.serial, started=manifest.started, ended=manifest.ended, tables=manifest.tables,
+        rows=manifest.rows, checksums=checksums,
+    )  # fmt: skip
+
+
+def written(manifest: Manifest | Sealed) -> bytes:
+    """The manifest as it lies in its file."""
+    return manifest.model_dump_json(indent=1).encode()
+
+
 def write(manifest: Manifest, folder: Path) -> str:
     """Put the manifest into *folder*, on disk before this returns; gives its sha256.
 
@@ -98,29 +135,27 @@ def write(manifest: Manifest, folder: Path) -> str:
     """
     file = folder / FILE
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as stream:
-        stream.write(manifest.model_dump_json(indent=1))
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(written(manifest))
         stream.flush()
         os.fsync(stream.fileno())
     sync_folder(folder)
     return sha256(file)
 
 
-def read(folder: Path) -> Manifest:
-    """The manifest of the backup in *folder*.
+def parse(data: bytes, file: str) -> Manifest | Sealed:
+    """The manifest that *data*, read from *file*, is.
 
     Raises:
-        VaultError: it is not there, or is not whole.
+        BrokenBackup: it is none.
     """
-    file = folder / FILE
+    kind = Sealed if b'"sealed"' in data[:200] else Manifest
     try:
-        return Manifest.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise VaultError(f"{file} cannot be read: {error.strerror}", "the folder is not a finished backup") from error
+        return kind.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise VaultError(
+        raise BrokenBackup(
             f"{file} is not a manifest: {where} {first['msg']}".replace("  ", " "),
             "choose another backup (drillbook backups); this one was damaged after it was made",
         ) from error

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from drillbook.vault.checksum import sync_folder
 from drillbook.vault.content import Frozen
 
 PREFIX = "proof-"
 
 
 class Proof(Frozen):
-    """One drill's outcome. It counts only for the manifest whose sha256 it names.
+    """One drill's outcome. It counts only for the manifest whose sha256 it names. `serial` counts a backup's drills.
 
     `rto_seconds` is what a restore took: scratch server, roles, databases and
     volumes, without checksums and comparison. `checks` are evidence as JSON.
     """
 
     format: Literal[1] = 1
+    serial: int = 0
     backup: str
     manifest_sha256: str
     verdict: Literal["pass", "fail", "unknown"]
@@ -34,28 +32,24 @@ class Proof(Frozen):
     versions: dict[str, str] = Field(default_factory=dict)
 
 
-def write(proof: Proof, folder: Path) -> Path:
-    """Put *proof* into the backup's *folder*, on disk before this returns.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    file = folder / f"{PREFIX}{proof.ended:%Y%m%dT%H%M%S.%fZ}.json"
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as stream:
-        stream.write(proof.model_dump_json(indent=1))
-        stream.flush()
-        os.fsync(stream.fileno())
-    sync_folder(folder)
-    return file
+def file_name(proof: Proof) -> str:
+    """What the proof's file is called, so that they sort by time."""
+    return f"{PREFIX}{proof.ended:%Y%m%dT%H%M%S.%fZ}.json"
 
 
-def read_all(folder: Path) -> tuple[Proof, ...]:
-    """Every readable proof in *folder*, oldest first. One that cannot be read proves nothing and is passed over."""
-    found = []
-    for file in sorted(folder.glob(f"{PREFIX}*.json")):
-        try:
-            found.append(Proof.model_validate_json(file.read_bytes()))
-        except (OSError, ValidationError):
-            continue
-    return tuple(sorted(found, key=lambda proof: proof.ended))
+def written(proof: Proof) -> bytes:
+    """The proof as it lies in its file."""
+    return proof.model_dump_json(indent=1).encode()
+
+
+def bare(proof: Proof) -> Proof:
+    """What of *proof* may be read without the key of an encrypted backup: no names, no rows."""
+    return proof.model_copy(update={"checks": (), "scratch": {}})
+
+
+def parse(data: bytes) -> Proof | None:
+    """The proof that *data* is; None for what is none: it proves nothing."""
+    try:
+        return Proof.model_validate_json(data)
+    except ValidationError:
+        return None

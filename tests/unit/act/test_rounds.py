@@ -15,8 +15,8 @@ from postgres import writer
 from rounds import carry_out, put_back, take_backup, take_drill
 
 from drillbook.act import backup as backups
-from drillbook.act.backup import sweep
 from drillbook.act.cluster import Cluster
+from drillbook.act.opened import sweep
 from drillbook.act.owner import ourselves
 from drillbook.decide.backup import plan_backup
 from drillbook.decide.plan import Plan, Step
@@ -326,7 +326,7 @@ def test_partial_folders_of_dead_runs_are_swept_and_others_are_not(tmp_path: Pat
     }.items():
         (tmp_path / f".partial-{name}").mkdir()
         (tmp_path / f".partial-{name}" / "owner.json").write_text(json.dumps(owner))
-    assert sweep(tmp_path) == [".partial-dead"]
+    assert sweep(tmp_path, ".partial-") == [".partial-dead"]
 
 
 def test_without_programs_a_backup_is_refused_before_it_starts(

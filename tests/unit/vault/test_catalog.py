@@ -19,7 +19,7 @@ NOW = datetime(2025, 10, 13, 12, tzinfo=UTC)
 def backup(vault: Vault, name: str, hours: float) -> Backup:
     """A whole backup with nothing in it that ended *hours* ago."""
     ended = NOW - timedelta(hours=hours)
-    folder = vault.path / name
+    folder = vault.store.folder / name
     folder.mkdir(parents=True)
     made = Manifest(
         name=name, target="unit", identity="i", drillbook="0", started=ended, ended=ended, servers={}, databases={}
