@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from drillbook.act.backup import opened, room
@@ -9,11 +11,16 @@ from drillbook.act.client_tools import ClientTools, client_tools
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import guarded
 from drillbook.decide.plan import Step
+from drillbook.errors import DatabaseDown, RunbookError
 from drillbook.observe import database
+from drillbook.observe.locks import exclusive_locks
+from drillbook.observe.server import connect as connect_to
 from drillbook.vault.content import DatabaseContent
 from drillbook.vault.manifest import DumpEntry
 
 PROBE_SECONDS = 60
+LOCK_SECONDS = 60
+"""How long a dump, and the digest beside it, wait for a table that another session holds."""
 
 
 @verb("backup.database")
@@ -42,16 +49,38 @@ def _dump(
     key, jobs = str(step.args["key"]), str(step.args["jobs"])
     with database.connect(context.target, key) as connection:
         snapshot = database.begin_snapshot(connection)
+        connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'".encode())
         states = database.sequences(connection)  # before the dump: they only grow, and no snapshot holds them
         words = (
             "-d", _dsn(step.subject), "-Fd", "-j", jobs, "-Z", method, "--snapshot", snapshot, "--no-sync",
-            "--lock-wait-timeout", "60s", "-f", tools.path(relative),
+            "--lock-wait-timeout", f"{LOCK_SECONDS}s", "-f", tools.path(relative),
         )  # fmt: skip
-        with tools.started("pg_dump", *words) as running:
+        with _holders_told(context, key), tools.started("pg_dump", *words) as running:
             content = database.content(connection, step.subject, snapshot, states)
             done = running.wait(step.timeout_seconds)
         connection.rollback()
     return content, done.seconds
+
+
+@contextmanager
+def _holders_told(context: Context, key: str) -> Iterator[None]:
+    """Within, a failure while other sessions hold tables for themselves alone names those tables and sessions.
+
+    Raises:
+        RunbookError: with what failed, and who holds what.
+    """
+    try:
+        yield
+    except DatabaseDown:
+        raise
+    except RunbookError as error:
+        with connect_to(context.target, key) as connection:
+            held = exclusive_locks(connection)
+        if not held:
+            raise
+        told = "; ".join(f"table {lock.table} is locked by session {lock.pid} ({lock.state})" for lock in held)
+        hint = f"let it end, or end it: SELECT pg_terminate_backend({held[0].pid}); then run 02-backup again"
+        raise RunbookError(f"{told}: {error.fact}", hint) from error
 
 
 def _dsn(dbname: str) -> str:

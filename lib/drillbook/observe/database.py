@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from drillbook.errors import BadTarget, EngineDown, RunbookError
+from drillbook.errors import BadTarget, DatabaseDown, EngineDown, RunbookError
 from drillbook.observe import catalog_sql, digest
 from drillbook.observe import tables as look_at
 from drillbook.observe.digest import Column, Table
@@ -102,9 +102,9 @@ def content(
     Raises:
         RunbookError: the server is too old, or a table may not be read or is gone meanwhile.
     """
-    version = server_version(connection) if snapshot else _begin(connection)
-    name = _algorithm(version)
     try:
+        version = server_version(connection) if snapshot else _begin(connection)
+        name = _algorithm(version)
         return DatabaseContent(
             database=database,
             server_version=version,
@@ -119,10 +119,18 @@ def content(
             snapshot=snapshot,
         )
     except psycopg.Error as error:
-        raise RunbookError(
-            f"database {database} cannot be read whole: {error.diag.message_primary or error} ({error.sqlstate})",
-            "the target's user must be allowed to read every table (pg_read_all_data, or a superuser)",
-        ) from error
+        if connection.closed:
+            fact = f"the server of database {database} went away while it was read: {said(error)}"
+            raise DatabaseDown(fact, "see its log; once it is up again run this again") from error
+        fact = f"database {database} cannot be read whole: {said(error)} ({error.sqlstate})"
+        raise RunbookError(fact, _UNREAD.get(error.sqlstate or "", _MAY_NOT)) from error
+
+
+_MAY_NOT = "the target's user must be allowed to read every table (pg_read_all_data, or a superuser)"
+_UNREAD = {
+    "55P03": "another session holds a table: SELECT pid, relation::regclass FROM pg_locks WHERE mode ~ '^AccessEx'",
+    "42P01": "a table was dropped while it was being read; run this again when no migration is under way",
+}
 
 
 def _begin(connection: psycopg.Connection) -> str:
