@@ -12,7 +12,7 @@ import secrets
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +143,18 @@ def client_tools(target: Target, key: str, folder: Path, label: str, major: int)
             yield _helper(target, key, folder, label, Path(private), where)
         else:
             yield _local(folder, passfile, where, major)
+
+
+def require(target: Target, majors: Mapping[str, int]) -> dict[str, str]:
+    """database key → version of the local programs that will serve it, for the servers that are in no container.
+
+    *majors*: the key of a server's first database → the server's major version. Changes nothing.
+
+    Raises:
+        RunbookError: none that is new enough is on PATH, in the conda environment or in the extra `embedded`.
+    """
+    local = {key: major for key, major in majors.items() if not declared(target, key).service}
+    return {key: binaries.at_least(major, binaries.CLIENT).version for key, major in local.items()}
 
 
 def _escaped(password: str) -> str:

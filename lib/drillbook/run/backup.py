@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from drillbook.act import archive, backup, copies, dump, roles
+from drillbook.act.client_tools import require
 from drillbook.decide.backup import plan_backup
 from drillbook.decide.evidence import Evidence, Verdict
 from drillbook.decide.plan import Plan
@@ -69,7 +70,12 @@ class BackupRun(Run):
         self.note("confirm", callout("pass", "there is data to save", what))
 
     def plan(self) -> Plan:
-        """One dump a database, one archive a volume; then the copies, and what the rules let go. Changes nothing."""
+        """One dump a database, one archive a volume; then the copies, and what the rules let go. Changes nothing.
+
+        Raises:
+            RunbookError: a server in no container is newer than every pg_dump on this machine.
+        """
+        require(self.target, {key: place.major for key, place in self.facts.servers.items()})
         rules, places = self.target.backup, [self.target.place(copy.vault) for copy in self.target.backup.copies]
         gone = expired(copies.seen(Vault.of(self.target).backups(), self.target), rules.retention)
         found = plan_backup(self.target.name, self.target.identity, self.facts, rules.jobs, places, gone)

@@ -13,6 +13,7 @@ from typing import Literal
 from drillbook import home
 from drillbook.errors import RunbookError
 from drillbook.observe import command
+from drillbook.run.redact import named
 from drillbook.target import Target, load_target, secret
 from drillbook.vault.catalog import Vault
 
@@ -91,8 +92,8 @@ def _of_target(name: str) -> Iterator[Finding]:
         yield Finding("missing", "target", error.fact, error.hint)
         return
     yield Finding("ok", "target", str(target.file))
-    for named in _secrets(target):
-        yield _try(f"secret {named}", partial(_secret, target, named))
+    for spelled in _secrets(target):
+        yield _try(f"secret {spelled}", partial(_secret, target, spelled))
     yield from _vault(target)
     if target.stack:
         yield _try("engine of the target", lambda: _containers(target))
@@ -110,8 +111,7 @@ def _vault(target: Target) -> Iterator[Finding]:
 
 
 def _secrets(target: Target) -> list[str]:
-    named = [database.password for database in target.databases.values()]
-    return sorted({name for name in [*named, *(v.password for v in target.volumes.values())] if name})
+    return sorted(set(named(target.model_dump())))
 
 
 def _secret(target: Target, name: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drillbook.target import Target
 
 SHORTEST = 6
+LINE = 40
 _SECRET_WORD = re.compile(r"(^|[_-])(password|passwd|passphrase|secret|token|key|apikey)([_-]|$)", re.IGNORECASE)
 _PLACE_WORD = re.compile(r"_(file|path|dir|id|name|url|sock)$", re.IGNORECASE)
 _TEXT = {".ipynb", ".json", ".jsonl", ".html", ".log", ".txt", ".md", ".svg", ".csv"}
@@ -38,24 +39,26 @@ def secrets_of(target: Target | None, parameters: Mapping[str, Any] | None = Non
     if target is not None:
         from drillbook.target import secret
 
-        for name in {*_names(target.model_dump()), *_names(dict(parameters or {}))}:
+        for name in {*named(target.model_dump()), *named(dict(parameters or {}))}:
             try:
-                found[name] = secret(name, target)
+                value = found[name] = secret(name, target)
             except (BadTarget, UnicodeDecodeError):
                 continue
+            if "\n" in value:  # a key file: each of its lines is as good as all of them
+                found |= {f"{name} line {n}": line for n, line in enumerate(value.split("\n"), 1) if len(line) > LINE}
     return {name: value for name, value in found.items() if len(value) >= SHORTEST}
 
 
-def _names(value: Any) -> Iterator[str]:
+def named(value: Any) -> Iterator[str]:
     """Every `env:…` or `file:…` in a nest of plain values."""
     if isinstance(value, str) and value.startswith(("env:", "file:")) and not value.startswith("file://"):
         yield value
     elif isinstance(value, Mapping):
         for part in value.values():
-            yield from _names(part)
+            yield from named(part)
     elif isinstance(value, list | tuple):
         for part in value:
-            yield from _names(part)
+            yield from named(part)
 
 
 class Redactor:

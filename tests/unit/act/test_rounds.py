@@ -15,6 +15,7 @@ from postgres import writer
 from rounds import carry_out, put_back, take_backup, take_drill
 
 from drillbook.act import backup as backups
+from drillbook.act.client_tools import require
 from drillbook.act.cluster import Cluster
 from drillbook.act.opened import sweep
 from drillbook.act.owner import ourselves
@@ -337,6 +338,17 @@ def test_without_programs_a_backup_is_refused_before_it_starts(
     with pytest.raises(RunbookError, match="pg_dump"):
         take_backup(target)
     assert list(target.vault.iterdir()) == []
+
+
+def test_programs_older_than_the_server_are_refused_with_the_plan(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pg_dump refuses a newer server too, but only once the night has begun; the hint says what to install."""
+    newest = binaries.installed(binaries.CLIENT)[-1].major
+    assert require(target, {"main": newest})["main"].startswith(str(newest))
+    with pytest.raises(RunbookError, match=f"of version {newest + 1} or newer") as caught:
+        require(target, {"main": newest + 1})
+    assert f"postgresql-client-{newest + 1}" in caught.value.hint
 
 
 def test_a_drill_cleans_up_even_when_it_breaks(

@@ -75,3 +75,16 @@ def test_short_values_are_no_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_a_secrets_name_has_the_word(name: str, secret: bool) -> None:
     """A word, not a part of one."""
     assert smells_of_secret(name) is secret
+
+
+def test_each_line_of_a_key_file_is_a_secret(tmp_path: Path) -> None:
+    """An age key file has comments; its key alone in an output is as bad as all of it."""
+    key = "AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ"
+    (tmp_path / "age.key").write_text(f"# created: 2025-10-13\n{key}\n")
+    raw = {
+        "name": "sealed",
+        "databases": {"main": {"host": "/nowhere", "dbname": "x", "user": "x"}},
+        "backup": {"decrypt_with": "file:age.key", "vault_options": {"secret": "env:S3_SECRET"}},
+    }
+    target = parse_target(raw, tmp_path / "sealed.yaml")
+    assert Redactor(secrets_of(target)).text(f"got {key}!") == "got [redacted file:age.key line 2]!"
