@@ -1,4 +1,4 @@
-"""Roles: into the backup as SQL, and out of it again."""
+"""Roles and tablespaces: into the backup as SQL; roles out of it again."""
 
 from __future__ import annotations
 
@@ -20,26 +20,43 @@ RESTRICT_KEY = "drillbook"
 @verb("backup.roles")
 @guarded
 def dump_roles(step: Step, context: Context) -> dict[str, Any]:
-    """The roles of one server into `roles/KEY.sql`, with their passwords where we may read them."""
+    """One server's roles into `roles/KEY.sql`, passwords where we may read them; its tablespaces into a file beside.
+
+    Tablespaces are paths on the server's disks, which another machine has not: a person makes them, no restore does.
+    """
     backup, key = opened(context), str(step.args["key"])
     (backup.folder / "roles").mkdir(mode=0o700, exist_ok=True)
     relative, words = f"roles/{key}.sql", tuple(step.args["words"])
-    major = int(step.args["major"])
-    with room(context), client_tools(context.target, key, backup.folder, context.folder.name, major) as tools:
-        own = (*words, "-l", context.target.databases[key].dbname, "-f", tools.path(relative))
-        # older minor releases know no --restrict-key, and write no random token that it would fix
-        if not tools.succeeds("pg_dumpall", *own, "--restrict-key", RESTRICT_KEY, timeout=step.timeout_seconds):
-            tools.run("pg_dumpall", *own, timeout=step.timeout_seconds)
-    (backup.folder / relative).chmod(0o600)
-    names = role_names(context, key)
+    names, spaces = role_names(context, key), tablespaces(context, key)
+    with room(context):
+        _dumpall(step, context, words, relative)
+        if spaces:
+            _dumpall(step, context, ("--tablespaces-only",), f"roles/{key}.tablespaces.sql")
     facts = step.args["server"]
     passwords = "--no-role-passwords" not in words
     backup.servers[key] = ServerEntry(
         version=facts["version"], user=facts["bootstrap_user"], image_id=facts["image_id"],
         image_ref=facts["image_ref"], system_identifier=facts["system_identifier"], preload=facts["preload"],
-        roles=relative, role_names=names, role_passwords=passwords,
+        roles=relative, role_names=names, role_passwords=passwords, tablespaces=spaces,
     )  # fmt: skip
-    return {"roles": len(names), "passwords": passwords}
+    return {"roles": len(names), "passwords": passwords, "tablespaces": len(spaces)}
+
+
+def _dumpall(step: Step, context: Context, words: tuple[str, ...], relative: str) -> None:
+    folder, key = opened(context).folder, str(step.args["key"])
+    with client_tools(context.target, key, folder, context.folder.name, int(step.args["major"])) as tools:
+        own = (*words, "-l", context.target.databases[key].dbname, "-f", tools.path(relative))
+        # older minor releases know no --restrict-key, and write no random token that it would fix
+        if not tools.succeeds("pg_dumpall", *own, "--restrict-key", RESTRICT_KEY, timeout=step.timeout_seconds):
+            tools.run("pg_dumpall", *own, timeout=step.timeout_seconds)
+    (folder / relative).chmod(0o600)
+
+
+def tablespaces(context: Context, key: str) -> tuple[str, ...]:
+    """The server's tablespaces beyond its own two."""
+    with maintenance(context.target, key) as connection:
+        rows = connection.execute("SELECT spcname FROM pg_tablespace WHERE spcname !~ '^pg_' ORDER BY 1").fetchall()
+    return tuple(str(row[0]) for row in rows)
 
 
 def role_names(context: Context, key: str) -> tuple[str, ...]:

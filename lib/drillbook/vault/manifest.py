@@ -42,6 +42,7 @@ class ServerEntry(Frozen):
     roles: str = ""
     role_names: tuple[str, ...] = ()
     role_passwords: bool = False
+    tablespaces: tuple[str, ...] = ()
 
     @property
     def major(self) -> int:

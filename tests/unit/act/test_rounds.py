@@ -256,6 +256,24 @@ def test_a_proof_counts_only_for_the_manifest_it_judged(db: psycopg.Connection, 
     assert Vault.of(target).get(taken.name).verdict == "unproven"
 
 
+def test_tablespaces_are_told_and_stand_in_nobodys_way(
+    db: psycopg.Connection, target: Target, postgres_server: Cluster
+) -> None:
+    """Their paths lie in the backup for whoever rebuilds the server; a drill needs none of them."""
+    place = postgres_server.folder / "space"
+    place.mkdir(mode=0o700)
+    db.execute(f"CREATE TABLESPACE elsewhere LOCATION '{place}'")
+    try:
+        db.execute("CREATE TABLE there (a int) TABLESPACE elsewhere; INSERT INTO there VALUES (1)")
+        taken = take_backup(target)
+        assert taken.whole().servers["main"].tablespaces == ("elsewhere",)
+        assert str(place) in (taken.folder / "roles/main.tablespaces.sql").read_text()
+        assert take_drill(target, taken)["verdict"] == "pass"
+    finally:
+        db.execute("DROP TABLE IF EXISTS there")
+        db.execute("DROP TABLESPACE elsewhere")
+
+
 def test_an_emptied_source_is_recorded_as_such(target: Target, postgres_server: Cluster, database: str) -> None:
     """A backup of nothing is whole, and says that it is empty."""
     with writer(postgres_server, database) as connection:
