@@ -138,6 +138,7 @@ TOLD: dict[str, Callable[[Any], str]] = {
     "plan": lambda value: str(value["fingerprint"]),
     "files": lambda value: ", ".join(dict.fromkeys(str(item["path"]) for item in value)) or "none differs",
     "incidents": lambda value: ", ".join(str(match["incident"]["id"]) for match in value) or "none is like it",
+    "removed": lambda value: ", ".join(name for names in value.values() for name in names) or "none",
     "signs": lambda value: str(value["says"]),
     "caches": lambda value: f"{sum(cache['present'] == 'yes' for cache in value)} of {len(value)} are there",
 }

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
+from pydantic_core import from_json
 
 from drillbook.errors import BrokenBackup
 from drillbook.vault.checksum import sha256, sync_folder
 from drillbook.vault.content import DatabaseContent, Frozen
 
 FILE = "manifest.json"
+CHOOSE = "choose another backup (drillbook backups); this one was damaged after it was made"
 INNER = "manifest.json.age"
 """Where the manifest lies in an encrypted backup, whose `manifest.json` is a `Sealed` one."""
 
@@ -150,13 +152,16 @@ def parse(data: bytes, file: str) -> Manifest | Sealed:
     Raises:
         BrokenBackup: it is none.
     """
-    kind = Sealed if b'"sealed"' in data[:200] else Manifest
     try:
-        return kind.model_validate_json(data)
+        raw = from_json(data)
+        kind = Sealed if isinstance(raw, dict) and "sealed" in raw else Manifest
+        return kind.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise BrokenBackup(
             f"{file} is not a manifest: {where} {first['msg']}".replace("  ", " "),
-            "choose another backup (drillbook backups); this one was damaged after it was made",
+            CHOOSE,
         ) from error
+    except ValueError as error:
+        raise BrokenBackup(f"{file} is not JSON: {error}", CHOOSE) from error

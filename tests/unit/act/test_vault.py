@@ -119,6 +119,13 @@ def test_without_the_key_an_encrypted_backup_is_listed_and_not_read(
     assert (seen.verdict, seen.proofs[0].checks) == ("proven", ())
 
 
+def test_a_target_may_be_called_anything(db: psycopg.Connection, target: Target, tmp_path: Path) -> None:
+    """Even after the words that manifests are made of."""
+    for name in ("sealed", "age", "manifest"):
+        named = with_backup(target.model_copy(update={"name": name}), tmp_path, **SEALED)
+        assert take_drill(named, take_backup(named))["verdict"] == "pass"
+
+
 @pytest.mark.parametrize("where", [0, 0.5, 1])
 def test_a_bit_of_an_encrypted_backup_is_seen(
     db: psycopg.Connection, target: Target, tmp_path: Path, where: float
