@@ -6,7 +6,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from drillbook.act import archive, backup, copies, drill, drill_volume, dump, restore, restore_volume, roles, switch
+from drillbook.act import (
+    archive,
+    backup,
+    copies,
+    drill,
+    drill_volume,
+    dump,
+    expire,
+    restore,
+    restore_volume,
+    roles,
+    switch,
+)
 from drillbook.act.executor import Context, execute
 from drillbook.act.journal import Journal
 from drillbook.decide.backup import plan_backup
@@ -18,7 +30,7 @@ from drillbook.observe.data import data_facts
 from drillbook.target import Target
 from drillbook.vault.catalog import Backup, Vault
 
-VERBS = (archive, backup, copies, drill, drill_volume, dump, restore, restore_volume, roles, switch)
+VERBS = (archive, backup, copies, drill, drill_volume, dump, expire, restore, restore_volume, roles, switch)
 
 
 def carry_out(target: Target, plan: Plan) -> list[dict[str, Any]]:
@@ -29,7 +41,7 @@ def carry_out(target: Target, plan: Plan) -> list[dict[str, Any]]:
 
 def take_backup(target: Target) -> Backup:
     """The backup that 02-backup would take now."""
-    gone = expired(copies.seen(Vault.of(target).backups(), target), target.backup.retention)
+    gone = expired(expire.seen(Vault.of(target).backups(), target), target.backup.retention)
     places = [target.place(copy.vault) for copy in target.backup.copies]
     plan = plan_backup(target.name, target.identity, data_facts(target), copies=places, expired=gone)
     done = {step["step"]: step["evidence"] for step in carry_out(target, plan)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from drillbook.act import archive, backup, copies, dump, roles
+from drillbook.act import archive, backup, copies, dump, expire, roles
 from drillbook.act.client_tools import require
 from drillbook.decide.backup import plan_backup
 from drillbook.decide.evidence import Evidence, Verdict
@@ -19,7 +19,7 @@ from drillbook.show import tables
 from drillbook.show.view import callout, table
 from drillbook.vault.catalog import Vault
 
-VERBS = (archive, backup, copies, dump, roles)
+VERBS = (archive, backup, copies, dump, expire, roles)
 """The modules whose actions this run's plans name."""
 
 
@@ -77,7 +77,7 @@ class BackupRun(Run):
         """
         require(self.target, {key: place.major for key, place in self.facts.servers.items()})
         rules, places = self.target.backup, [self.target.place(copy.vault) for copy in self.target.backup.copies]
-        gone = expired(copies.seen(Vault.of(self.target).backups(), self.target), rules.retention)
+        gone = expired(expire.seen(Vault.of(self.target).backups(), self.target), rules.retention)
         found = plan_backup(self.target.name, self.target.identity, self.facts, rules.jobs, places, gone)
         return self.show_plan(found)
 

@@ -247,6 +247,20 @@ def test_a_second_vault_holds_each_file_once_and_is_a_vault(
     assert left(tmp_path / "staging") == []
 
 
+def test_a_damaged_file_is_not_copied(db: psycopg.Connection, target: Target, tmp_path: Path) -> None:
+    """It would lie under the name of good content, and stand for it in every later backup."""
+    taken = take_backup(target)
+    file = max(taken.folder.rglob("*.dat.gz"), key=lambda path: path.stat().st_size)
+    file.write_bytes(file.read_bytes()[:-1])
+    db.execute("UPDATE users SET name = 'changed'")  # else the next backup would bring the same file, whole
+    first = with_backup(target, tmp_path, copies=[{"vault": str(tmp_path / "second")}])
+    with pytest.raises(VaultError, match="not what its manifest says"):
+        take_backup(first)
+    second = copies.second(first, 0)
+    assert [backup.name for backup in second.backups()] == [Vault.of(first).backups()[-1].name]
+    assert second.damage(second.backups()[0]) == {}
+
+
 def test_what_the_rules_let_go_is_removed_here_and_there(
     db: psycopg.Connection, target: Target, tmp_path: Path
 ) -> None:
