@@ -76,12 +76,13 @@ class Backup:
 
     @property
     def verdict(self) -> Standing:
-        """`proven` or `failed` by its newest proof, `unproven` without one, `broken` without a manifest."""
+        """`proven` or `failed` by its newest proof that counts, `unproven` without one, `broken` without a manifest."""
         if self.header is None:
             return "broken"
-        if not self.proofs or self.proofs[-1].verdict == "unknown":
+        judged = [proof.verdict for proof in self.proofs if proof.counts]
+        if not judged or judged[-1] == "unknown":
             return "unproven"
-        return "proven" if self.proofs[-1].verdict == "pass" else "failed"
+        return "proven" if judged[-1] == "pass" else "failed"
 
     def is_young(self, now: datetime, max_seconds: float) -> bool:
         """Whether it is at most so old. One from the future has no age: a clock was wrong, then or now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,11 +29,11 @@ def backup(vault: Vault, name: str, hours: float) -> Backup:
     return vault.get(name)
 
 
-def proof(of: Backup, verdict: str = "pass", minutes: int = 0) -> Proof:
+def proof(of: Backup, verdict: str = "pass", minutes: int = 0, tier: str = "full") -> Proof:
     at = NOW + timedelta(minutes=minutes)
     return Proof.model_validate({
         "backup": of.name, "manifest_sha256": of.manifest_sha256, "verdict": verdict, "started": at, "ended": at,
-        "rto_seconds": 1.0, "checks": (),
+        "rto_seconds": 1.0, "checks": (), "tier": tier,
     })  # fmt: skip
 
 
@@ -56,6 +57,27 @@ def test_the_newest_proof_decides(tmp_path: Path) -> None:
     assert vault.add_proof(made, proof(made)).verdict == "proven"
     assert vault.add_proof(made, proof(made, "fail", 1)).verdict == "failed"
     assert vault.add_proof(made, proof(made, "unknown", 2)).verdict == "unproven"
+
+
+def test_only_a_full_proof_proves_and_any_failing_one_unproves(tmp_path: Path) -> None:
+    """A drill that left checks out and passed, or that could not tell, changes nothing in a backup's standing."""
+    vault = Vault(tmp_path)
+    made = backup(vault, "20251013T100000Z-aaaaaa", 2)
+    for minute, (verdict, tier, standing) in enumerate([
+        ("pass", "fast", "unproven"), ("pass", "sample", "unproven"), ("pass", "full", "proven"),
+        ("pass", "fast", "proven"), ("unknown", "sample", "proven"), ("fail", "fast", "failed"),
+        ("pass", "sample", "failed"), ("pass", "full", "proven"), ("unknown", "full", "unproven"),
+    ]):  # fmt: skip
+        assert vault.add_proof(vault.get(made.name), proof(made, verdict, minute, tier)).verdict == standing
+
+
+def test_a_proof_from_before_there_were_tiers_is_a_full_one(tmp_path: Path) -> None:
+    """Its backup stays proven."""
+    vault = Vault(tmp_path)
+    made = backup(vault, "20251013T100000Z-aaaaaa", 2)
+    old = proof(made).model_dump(mode="json", exclude={"tier", "left_out"})
+    (made.folder / "proof-20251013T120000.000000Z.json").write_text(json.dumps(old))
+    assert vault.get(made.name).verdict == "proven"
 
 
 def test_latest_proven_is_young_enough_and_proven(tmp_path: Path) -> None:
