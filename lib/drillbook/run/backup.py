@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from drillbook.act import archive, backup, copies, dump, expire, roles
@@ -15,7 +16,7 @@ from drillbook.observe.data import data_facts
 from drillbook.observe.database import connect, row_counts
 from drillbook.observe.places import DataFacts
 from drillbook.run.session import Run
-from drillbook.show import tables
+from drillbook.show import history, tables
 from drillbook.show.view import callout, table
 from drillbook.vault.catalog import Vault
 
@@ -103,7 +104,9 @@ class BackupRun(Run):
         told = {key: self.finished[key] for key in ("backup", "tables", "rows", "bytes", "seconds")}
         self.result(**told, verdict=verdict, empty=self.finished["empty"], removed=self.removed)
         command = f"not proven yet: drillbook run drill --target {self.target.name} -p backup={made.name}"
-        self.note("verify", tables.evidence(made.name, [check]) + callout("note", "Next: drill", command))
+        plots = history.of_backups(vault.backups(), self.target, datetime.now(UTC))
+        next_step = callout("note", "Next: drill", command)
+        self.note("verify", tables.evidence(made.name, [check]) + next_step + self.keep_plots(plots))
         if wrong:
             raise CheckFailed(f"backup {made.name} does not read back as written: {observed}", "look at the disk")
 

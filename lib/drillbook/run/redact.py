@@ -22,7 +22,7 @@ SHORTEST = 6
 LINE = 40
 _SECRET_WORD = re.compile(r"(^|[_-])(password|passwd|passphrase|secret|token|key|apikey)([_-]|$)", re.IGNORECASE)
 _PLACE_WORD = re.compile(r"_(file|path|dir|id|name|url|sock)$", re.IGNORECASE)
-_TEXT = {".ipynb", ".json", ".jsonl", ".html", ".log", ".txt", ".md", ".svg", ".csv"}
+_TEXT = {".ipynb", ".json", ".jsonl", ".html", ".log", ".txt", ".md", ".svg", ".csv", ".xml"}
 
 
 def smells_of_secret(name: str) -> bool:

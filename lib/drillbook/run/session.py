@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
+from drillbook.act import durable
 from drillbook.act.executor import Context, execute
 from drillbook.act.journal import Journal
 from drillbook.act.lock import TargetLock
@@ -18,6 +19,7 @@ from drillbook.errors import NotApproved, OutOfOrder, RunbookError
 from drillbook.run.closing import finish
 from drillbook.run.record import Record
 from drillbook.show import gate, tables
+from drillbook.show.history import Plots, drawn
 from drillbook.show.view import View, callout, show, table
 from drillbook.target import Target
 
@@ -111,6 +113,17 @@ class Run:
         file = self.folder / name
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
             json.dump(value, handle, indent=1, default=str, ensure_ascii=False)
+
+    def keep_text(self, name: str, text: str | bytes) -> None:
+        """Write *text* into the run's folder, mode 0600, whole or not at all."""
+        durable.replace(self.folder / name, text if isinstance(text, bytes) else text.encode())
+
+    def keep_plots(self, found: Plots) -> View:
+        """Write each plot as an SVG into the run's folder, for postmortems to embed; gives the view of them."""
+        for name, svg in found.items():
+            if svg:
+                self.keep_text(f"{name}.svg", svg)
+        return drawn(found)
 
     def note(self, section: str, view: View | None = None, **told: Any) -> None:
         """Journal that *section* was reached, and show *view*."""
