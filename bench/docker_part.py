@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from drillbook.act import archive, backup, drill, drill_volume, dump, roles
+from drillbook.act import archive, backup, drilling, dump, roles
 from drillbook.act.client_tools import ClientTools, client_tools
 from drillbook.act.dump import compression
 from drillbook.act.executor import Context, execute
@@ -27,7 +27,7 @@ from drillbook.observe.snapshot import observe
 from drillbook.target import Target
 from drillbook.vault.catalog import Backup, Vault
 
-VERBS = (archive, backup, drill, drill_volume, dump, roles)
+VERBS = (archive, backup, *drilling.VERBS, dump, roles)
 """The modules whose actions the plans name."""
 NAME = "drillbook-bench-restore"
 COUNT = (

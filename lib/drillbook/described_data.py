@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from drillbook.described import Part, SecretName
+from drillbook.described import Name, Part, SecretName
 
 SECRET_WORDS = ("secret", "password", "token", "key")
 
@@ -96,3 +96,64 @@ class Backup(Part):
     max_age_hours: float = 24.0
     jobs: int = Field(default=2, ge=1, le=64)
     rto_budget_seconds: float = 900.0
+
+
+class Assertion(Part):
+    """A query that gives one row of one boolean column when it is asked of the restored database; true passes.
+
+    `database` is the key of one of the target's databases.
+    """
+
+    name: Name
+    database: str
+    sql: str
+    timeout_seconds: float = Field(default=60.0, gt=0)
+
+
+PLACES = {"user": "app", "host": "db", "port": 5432, "dbname": "data"}
+"""What a value of a smoke request's environment may hold in braces, with an example of each."""
+
+
+def _template(value: str) -> str:
+    try:
+        value.format(**PLACES)
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        raise ValueError(f"only {', '.join(f'{{{name}}}' for name in PLACES)} stand in braces, not {error}") from error
+    return value
+
+
+class Smoke(Part):
+    """A request of the app against the restored database: of a service's image, or of a command run here.
+
+    `environment` is set on top of the service's own; `{user}`, `{host}`, `{port}` and `{dbname}`
+    in it are the scratch server's, `env:NAME` and `file:PATH` are secrets' names.
+    """
+
+    database: str
+    service: str = ""
+    path: str = Field(default="/", pattern="^/")
+    port: int = Field(default=80, ge=1, le=65535)
+    status: int = 200
+    command: tuple[str, ...] = ()
+    environment: dict[str, Annotated[str, AfterValidator(_template)]] = Field(default_factory=dict)
+    timeout_seconds: float = Field(default=60.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Smoke:
+        if bool(self.service) == bool(self.command):
+            raise ValueError("give either service (one of the stack's) or command (run on this machine)")
+        return self
+
+
+class Drill(Part):
+    """What a drill asks of the restored databases beyond what the backup's manifest says."""
+
+    assertions: tuple[Assertion, ...] = ()
+    smoke: dict[Name, Smoke] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Drill:
+        names = [assertion.name for assertion in self.assertions]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"the assertion {twice[0]} is there twice")
+        return self

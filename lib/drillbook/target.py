@@ -24,13 +24,13 @@ from drillbook.described import (
     Signs,
     Stack,
 )
-from drillbook.described_data import Backup, Copy, Database, Retention, Volume
+from drillbook.described_data import Assertion, Backup, Copy, Database, Drill, Retention, Smoke, Volume
 from drillbook.errors import BadTarget
 from drillbook.suggest import nearest, told
 
 __all__ = [
-    "Backup", "Code", "Copy", "Database", "Endpoint", "Part", "Prometheus", "Retention", "Service",
-    "Signs", "Stack", "Target", "Volume",
+    "Assertion", "Backup", "Code", "Copy", "Database", "Drill", "Endpoint", "Part", "Prometheus", "Retention",
+    "Service", "Signs", "Smoke", "Stack", "Target", "Volume",
     "load_target", "parse_target", "secret",
 ]  # fmt: skip
 
@@ -45,6 +45,7 @@ class Target(Part):
     volumes: dict[str, Volume] = Field(default_factory=dict)
     endpoints: dict[Name, Endpoint] = Field(default_factory=dict)
     backup: Backup = Backup()
+    drill: Drill = Drill()
     signs: Signs = Signs()
     _file: Path = PrivateAttr(default=Path())
 
@@ -55,6 +56,19 @@ class Target(Part):
                 raise ValueError(f"databases.{key}.service names a service, but there is no stack")
         if self.stack is None and not self.databases:
             raise ValueError("a target needs a stack, a database, or both")
+        return self
+
+    @model_validator(mode="after")
+    def _drills_ask_what_is_there(self) -> Target:
+        asked = {f"assertions.{a.name}": a.database for a in self.drill.assertions}
+        asked |= {f"smoke.{name}": smoke.database for name, smoke in self.drill.smoke.items()}
+        for where, key in asked.items():
+            if key not in self.databases:
+                known = ", ".join(self.databases) or "none"
+                raise ValueError(f"drill.{where}.database: there is no database {key!r}; there are: {known}")
+        for name, smoke in self.drill.smoke.items():
+            if smoke.service and self.stack is None:
+                raise ValueError(f"drill.smoke.{name}.service names a service, but there is no stack")
         return self
 
     @property

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import nbformat
 import psycopg
@@ -242,6 +243,18 @@ def test_the_data_is_back(night: Night) -> None:
         result = night.ended[name].record["result"]
         assert result["verdict"] == "pass"
         assert result["checks"]
+
+
+def test_a_drill_leaves_its_checks_as_junit(night: Night) -> None:
+    """One case a check and one for each that was left out, readable by its owner only."""
+    drill = night.ended["drill"]
+    file, result = drill.folder / "junit.xml", drill.record["result"]
+    suite = ElementTree.parse(file).getroot().find("testsuite")
+    assert suite is not None
+    assert len(suite) == len(result["checks"]) + len(result["left_out"])
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert (result["tier"], result["standing"], result["kept"]) == ("full", "proven", [])
+    assert "smoke" in [one["id"] for one in result["left_out"]]
 
 
 def test_the_postmortem_is_one_page(night: Night) -> None:

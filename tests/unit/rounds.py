@@ -10,8 +10,7 @@ from drillbook.act import (
     archive,
     backup,
     copies,
-    drill,
-    drill_volume,
+    drilling,
     dump,
     expire,
     restore,
@@ -23,14 +22,16 @@ from drillbook.act.executor import Context, execute
 from drillbook.act.journal import Journal
 from drillbook.decide.backup import plan_backup
 from drillbook.decide.drill import plan_drill
+from drillbook.decide.ladder import Asked
 from drillbook.decide.plan import Plan
 from drillbook.decide.restore import plan_restore
 from drillbook.decide.retention import expired
 from drillbook.observe.data import data_facts
 from drillbook.target import Target
 from drillbook.vault.catalog import Backup, Vault
+from drillbook.vault.proof import Tier
 
-VERBS = (archive, backup, copies, drill, drill_volume, dump, expire, restore, restore_volume, roles, switch)
+VERBS = (archive, backup, copies, *drilling.VERBS, dump, expire, restore, restore_volume, roles, switch)
 
 
 def carry_out(target: Target, plan: Plan) -> list[dict[str, Any]]:
@@ -48,9 +49,10 @@ def take_backup(target: Target) -> Backup:
     return Vault.of(target).get(done["finish"]["backup"])
 
 
-def take_drill(target: Target, taken: Backup) -> dict[str, Any]:
+def take_drill(target: Target, taken: Backup, tier: Tier = "full", keep: bool = False) -> dict[str, Any]:
     """The result of 06-drill on *taken*."""
-    plan = plan_drill(target.name, target.identity, taken.whole(), taken.manifest_sha256)
+    asked = Asked(tier, target.backup.jobs, target.backup.rto_budget_seconds, keep, target.drill)
+    plan = plan_drill(target.name, target.identity, taken.whole(), taken.manifest_sha256, asked)
     return dict(carry_out(target, plan)[-1]["evidence"])
 
 

@@ -25,6 +25,9 @@ PARTS = {
     target.Backup: "backup",
     target.Copy: "backup.copies.*",
     target.Retention: "backup.retention",
+    target.Drill: "drill",
+    target.Assertion: "drill.assertions.*",
+    target.Smoke: "drill.smoke.*",
     target.Signs: "signs",
     target.Prometheus: "signs.prometheus",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import tarfile
 import time
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from drillbook.act.archive import stored
 from drillbook.act.drill import Drill, under_way
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import guarded
+from drillbook.act.scratch_marks import labels, new_name
 from drillbook.decide.plan import Step
 from drillbook.errors import RunbookError
 from drillbook.observe import engine, redis
@@ -28,12 +28,12 @@ READY_SECONDS = 120
 @verb("drill.volume")
 @guarded
 def drill_volume(step: Step, context: Context) -> Mapping[str, Any]:
-    """One archive reads whole with the manifest's tree; a redis' loads and holds the manifest's keys."""
+    """One archive reads whole with the manifest's tree; a redis' loads and holds the manifest's keys, when started."""
     drill = under_way(context)
     entry = drill.backup.whole().volumes[step.subject]
     with drill.timed():
         whole = _archive(drill, step.subject, entry)
-        if whole == "pass" and entry.kind == "redis":
+        if whole == "pass" and entry.kind == "redis" and step.args.get("start", True):
             return {"verdict": _redis(drill, step.subject, entry, context)}
     return {"verdict": whole}
 
@@ -71,9 +71,8 @@ def scratch_redis(context: Context, drill: Drill, entry: VolumeEntry) -> Iterato
         RunbookError: it does not load the copy.
     """
     client = engine.client(context.target)
-    name = f"drillbook-scratch-{secrets.token_hex(4)}"
-    labels = {"drillbook.scratch": context.folder.name}
-    client.api.create_volume(name, labels=labels)
+    name, marks = new_name(), labels(context.folder.name)
+    client.api.create_volume(name, labels=marks)
     made = None
     try:
         with window(client, entry.image_id, name, "rw", context.folder.name) as container:
@@ -83,7 +82,7 @@ def scratch_redis(context: Context, drill: Drill, entry: VolumeEntry) -> Iterato
         )
         made = client.api.create_container(
             entry.image_id, command=_words(entry), entrypoint=["redis-server"], user="0:0", name=name,
-            host_config=host, labels=labels,
+            host_config=host, labels=marks,
         )["Id"]  # fmt: skip
         client.api.start(made)
         _ready(client, made)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import secrets
+import shlex
+import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import psycopg
 
 from drillbook.act import cluster as clusters
 from drillbook.act.cluster import Cluster
-from drillbook.act.owner import is_gone, ourselves
+from drillbook.act.scratch_marks import FOLDER, KEPT, KEPT_FILE, NAME, claim, labels, new_name
 from drillbook.errors import DatabaseDown, RunbookError
 from drillbook.observe import binaries, engine
 from drillbook.observe.command import Completed, environment, run, run_checked
@@ -24,16 +25,27 @@ from drillbook.observe.server import PINNED, Place, declared, one, server_versio
 from drillbook.target import Target
 from drillbook.vault.manifest import ServerEntry
 
-LABEL = "drillbook.scratch"
 SOCKET = "/drillbook-socket"
 BACKUP = "/backup"
 WAIT_SECONDS = 120
 PORT = 5432
 
 
+@dataclass
+class Fate:
+    """What becomes of a scratch server at the end of its drill: gone, or kept, and then how to reach and remove it."""
+
+    kept: bool = False
+    reach: str = ""
+    remove: str = ""
+
+
 @dataclass(frozen=True)
 class Scratch:
-    """A running scratch server. `prefix` goes before a client program's name to run it there."""
+    """A running scratch server. `prefix` goes before a client program's name to run it there.
+
+    `container` is its name on the engine, empty for one of local programs.
+    """
 
     place: Place
     prefix: tuple[str, ...]
@@ -41,6 +53,8 @@ class Scratch:
     env: dict[str, str]
     version: str
     facts: dict[str, Any]
+    container: str = ""
+    fate: Fate = field(default_factory=Fate)
 
     def client(self, program: str, *words: str, timeout: float, stdin: str = "") -> Completed:
         """Run a client program against it; any exit code but 0 is an error.
@@ -48,15 +62,22 @@ class Scratch:
         Raises:
             CommandFailed: with the code and the last lines of what it said.
         """
-        first = (*self.prefix, program) if self.prefix[0] == "docker" else (f"{self.prefix[0]}/{program}",)
-        host = SOCKET if self.prefix[0] == "docker" else self.place.host
-        server = ("-h", host, "-p", str(self.place.port), "-U", self.place.user, "-w")
-        return run_checked((*first, *server, *words), timeout=timeout, env=self.env, stdin=stdin)
+        return run_checked(self.argv(program, *words), timeout=timeout, env=self.env, stdin=stdin)
 
-    def connect(self, dbname: str) -> psycopg.Connection:
-        """A session in one of its databases, with the same pinned settings as on the source."""
+    def argv(self, program: str, *words: str) -> tuple[str, ...]:
+        """The exact command of a client program against it."""
+        host = SOCKET if self.container else self.place.host
+        server = ("-h", host, "-p", str(self.place.port), "-U", self.place.user, "-w")
+        return (*self.program(program), *server, *words)
+
+    def program(self, name: str) -> tuple[str, ...]:
+        """What calls one of its programs."""
+        return (*self.prefix, name) if self.container else (f"{self.prefix[0]}/{name}",)
+
+    def connect(self, dbname: str, settings: Mapping[str, str] = PINNED) -> psycopg.Connection:
+        """A session in one of its databases, with the same pinned settings as on the source, or other *settings*."""
         place = Place(self.place.host, self.place.port, self.place.user, dbname)
-        return session(place, PINNED)
+        return session(place, settings)
 
 
 @contextmanager
@@ -82,23 +103,12 @@ def scratch_server(target: Target, key: str, source: ServerEntry, backup: Path, 
         yield scratch
 
 
-def sweep(target: Target) -> list[str]:
-    """Remove scratch servers whose process runs no more, each with its own anonymous volume; gives their names."""
-    client = engine.client(target)
-    swept = []
-    for row in client.api.containers(all=True, filters={"label": LABEL}):
-        labels = row["Labels"] or {}
-        if is_gone({name: labels.get(f"{LABEL}.{name}", "") for name in ("host", "pid", "pid_started")}):
-            client.api.remove_container(row["Id"], v=True, force=True)
-            swept.append(row["Names"][0].lstrip("/"))
-    return swept
-
-
 @contextmanager
 def _container(target: Target, source: ServerEntry, backup: Path, label: str) -> Iterator[Scratch]:
-    name, env = f"drillbook-scratch-{secrets.token_hex(4)}", environment(target)
-    image = _image(target, source)
-    with tempfile.TemporaryDirectory(prefix="drillbook-s-") as folder:
+    name, env, fate = new_name(), environment(target), Fate()
+    image = image_of(target, source)
+    with tempfile.TemporaryDirectory(prefix=FOLDER) as folder:
+        claim(Path(folder))
         Path(folder).chmod(0o777)  # the server's user in the image is not ours
         argv = run_words(name, label, image, source, Path(folder), backup)
         try:
@@ -109,27 +119,37 @@ def _container(target: Target, source: ServerEntry, backup: Path, label: str) ->
             version = _wait(place, lambda: _log(name, env))
             facts = {"kind": "container", "image_id": image, "image_ref": source.image_ref, "version": version}
             prefix = ("docker", "exec", "-i", name)
-            yield Scratch(place, prefix, BACKUP, env, version, facts)
+            yield Scratch(place, prefix, BACKUP, env, version, facts, name, fate)
         finally:
             run(("docker", "exec", name, "sh", "-c", f"rm -rf {SOCKET}/.s.PGSQL.*"), timeout=30, env=env)
-            run(("docker", "rm", "-f", "-v", name), timeout=60, env=env)
+            if not fate.kept or not _keep_container(name, source.user, fate, env):
+                run(("docker", "rm", "-f", "-v", name), timeout=60, env=env)
+
+
+def _keep_container(name: str, user: str, fate: Fate, env: dict[str, str]) -> bool:
+    """Let it run on under a name that says it is kept; whether that could be done."""
+    kept = name.replace(NAME, KEPT)
+    fate.kept = run(("docker", "rename", name, kept), timeout=60, env=env).code == 0
+    fate.reach = shlex.join(("docker", "exec", "-it", kept, "psql", "-U", user, "-l"))
+    fate.remove = shlex.join(("docker", "rm", "-f", "-v", kept))
+    return fate.kept
 
 
 def run_words(name: str, label: str, image: str, source: ServerEntry, socket: Path, backup: Path) -> tuple[str, ...]:
     """The argv that starts the scratch container."""
-    owner = [word for k, v in ourselves().items() for word in ("--label", f"{LABEL}.{k}={v}")]
+    owner = [word for k, v in labels(label).items() for word in ("--label", f"{k}={v}")]
     durability = [word for k, v in clusters.FAST.items() for word in ("-c", f"{k}={v}")]
     sockets = f"unix_socket_directories=/var/run/postgresql,{SOCKET}"
     preload = ("-c", f"shared_preload_libraries={source.preload}") if source.preload else ()
     return (
-        "docker", "run", "-d", "--name", name, "--network", "none", "--label", f"{LABEL}={label}", *owner,
+        "docker", "run", "-d", "--name", name, "--network", "none", *owner,
         "--shm-size", "256m", "-v", f"{socket}:{SOCKET}", "-v", f"{backup}:{BACKUP}:ro",
         "-e", f"POSTGRES_USER={source.user}", "-e", "POSTGRES_DB=postgres", "-e", "POSTGRES_HOST_AUTH_METHOD=trust",
         image, "postgres", *durability, "-c", sockets, *preload,
     )  # fmt: skip
 
 
-def _image(target: Target, source: ServerEntry) -> str:
+def image_of(target: Target, source: ServerEntry) -> str:
     """The source's image by id, or by its name when that id is gone."""
     client = engine.client(target)
     for reference in (source.image_id, source.image_ref):
@@ -165,18 +185,33 @@ def _wait(place: Place, told: Any) -> str:
 @contextmanager
 def _cluster(_target: Target, source: ServerEntry, backup: Path, _label: str) -> Iterator[Scratch]:
     found = binaries.at_least(source.major, binaries.SERVER)
-    with tempfile.TemporaryDirectory(prefix="drillbook-s-") as folder:
-        cluster = Cluster(found, Path(folder), source.user, PORT)
+    folder, fate = Path(tempfile.mkdtemp(prefix=FOLDER)), Fate()
+    cluster = Cluster(found, folder, source.user, PORT)
+    preload = {"shared_preload_libraries": source.preload} if source.preload else {}
+    try:
+        claim(folder)
         clusters.initialise(cluster)
-        preload = {"shared_preload_libraries": source.preload} if source.preload else {}
-        try:
-            clusters.start(cluster, {**clusters.FAST, **preload})
-            place = Place(folder, PORT, source.user, "postgres")
-            env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-            facts = {"kind": "programs", "folder": str(found.folder), "version": found.version}
-            yield Scratch(place, (str(found.folder),), str(backup), env, found.version, facts)
-        finally:
+        clusters.start(cluster, {**clusters.FAST, **preload})
+        place = Place(str(folder), PORT, source.user, "postgres")
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        facts = {"kind": "programs", "folder": str(found.folder), "version": found.version}
+        yield Scratch(place, (str(found.folder),), str(backup), env, found.version, facts, fate=fate)
+    finally:
+        if fate.kept:
+            _keep_cluster(cluster, fate, preload)
+        else:
             clusters.stop(cluster)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep_cluster(cluster: Cluster, fate: Fate, preload: Mapping[str, str]) -> None:
+    """Stop it with its data on disk: what a run starts ends with it, so whoever looks at it starts it again."""
+    clusters.stop(cluster, mode="fast")
+    (cluster.folder / KEPT_FILE).touch()
+    psql = (cluster.binaries.program("psql"), "-h", str(cluster.folder), "-p", str(cluster.port), "-U", cluster.user)
+    fate.reach = f"{shlex.join(clusters.start_words(cluster, preload))} && {shlex.join((*psql, '-l'))}"
+    stop, gone = shlex.join(clusters.stop_words(cluster)), shlex.join(("rm", "-rf", str(cluster.folder)))
+    fate.remove = f"{stop}; {gone}"
 
 
 def is_local(target: Target, key: str) -> bool:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from drillbook.decide.evidence import Evidence, Verdict
 from drillbook.vault.content import DatabaseContent, SequenceState, TableDigest
 
 LOCALE = ("collate", "ctype", "locale", "locale_provider")
 SHOWN = 5
+UNVALIDATED, INVALID = " (unvalidated)", " INVALID"
+"""How `observe.catalog_sql` marks a constraint that was never validated, and an index that is of no use."""
 
 
 def compare(
-    expected: DatabaseContent, observed: DatabaseContent, ignored_settings: Iterable[str] = ()
+    expected: DatabaseContent,
+    observed: DatabaseContent,
+    ignored_settings: Iterable[str] = (),
+    counted: Collection[str] = (),
 ) -> tuple[Evidence, ...]:
     """Every difference between two contents of one database, as evidence; what agrees passes.
 
     Materialized views are compared by definition, not by rows. A definition
-    that another major version wrote in other words is `unknown`, never `pass`.
+    that another major version wrote in other words is `unknown`, never `pass`. Of the tables
+    in *counted* the rows alone are compared, and their evidence is called `rows` and not `table`.
     """
     same_major = expected.major == observed.major
     return (
-        *_tables(expected, observed),
+        *_tables(expected, observed, counted),
         *_schema(expected, observed, same_major),
+        _constraints(expected, observed),
         _mapping("extensions", expected, expected.extensions, observed.extensions),
         _mapping("grants", expected, expected.grants, observed.grants),
         _settings(expected, observed, set(ignored_settings)),
@@ -31,11 +38,15 @@ def compare(
     )
 
 
-def _tables(expected: DatabaseContent, observed: DatabaseContent) -> Iterable[Evidence]:
+def _tables(expected: DatabaseContent, observed: DatabaseContent, counted: Collection[str]) -> Iterable[Evidence]:
     theirs = {table.name: table for table in observed.tables}
     comparable = expected.algorithm == observed.algorithm
     for table in expected.tables:
-        yield _table(expected.database, table, theirs.pop(table.name, None), comparable)
+        seen = theirs.pop(table.name, None)
+        if seen is not None and table.name in counted:
+            yield _rows(expected.database, table, seen)
+        else:
+            yield _table(expected.database, table, seen, comparable)
     for name, extra in theirs.items():
         yield _evidence(expected.database, f"table:{name}", "fail", _told(extra), "no such table")
 
@@ -50,6 +61,11 @@ def _table(database: str, wanted: TableDigest, seen: TableDigest | None, compara
     return _evidence(database, f"table:{wanted.name}", verdict, _told(seen), _told(wanted))
 
 
+def _rows(database: str, wanted: TableDigest, seen: TableDigest) -> Evidence:
+    verdict: Verdict = "pass" if seen.rows == wanted.rows else "fail"
+    return _evidence(database, f"rows:{wanted.name}", verdict, f"{seen.rows} rows", f"{wanted.rows} rows")
+
+
 def _told(table: TableDigest) -> str:
     return f"{table.rows} rows, digest {table.sum64 or 'not taken'}"
 
@@ -57,12 +73,40 @@ def _told(table: TableDigest) -> str:
 def _schema(expected: DatabaseContent, observed: DatabaseContent, same_major: bool) -> Iterable[Evidence]:
     kinds = {key.split(":", 1)[0] for key in (*expected.schema_objects, *observed.schema_objects)}
     for kind in sorted(kinds):
-        wanted = {key: text for key, text in expected.schema_objects.items() if key.startswith(f"{kind}:")}
+        wanted = {key: text for key, text in _dumped(expected, observed).items() if key.startswith(f"{kind}:")}
         seen = {key: text for key, text in observed.schema_objects.items() if key.startswith(f"{kind}:")}
         found = _mapping(f"schema:{kind}", expected, wanted, seen)
         if found.verdict == "fail" and not same_major and wanted.keys() == seen.keys():
             found = _evidence(expected.database, f"schema:{kind}", "unknown", found.observed, found.expected)
         yield found
+
+
+def _dumped(expected: DatabaseContent, observed: DatabaseContent) -> dict[str, str]:
+    """What a dump of the source holds: pg_dump leaves invalid indexes out (a CREATE INDEX CONCURRENTLY that broke)."""
+    return {
+        key: text
+        for key, text in expected.schema_objects.items()
+        if key in observed.schema_objects or not (key.startswith("index:") and INVALID in text)
+    }
+
+
+def _constraints(expected: DatabaseContent, observed: DatabaseContent) -> Evidence:
+    """No constraint unvalidated and no index invalid that was whole on the source; what was not whole there is told."""
+    source, here = _unsound(expected), _unsound(observed)
+    kinds = ("constraint:", "foreign_key:", "index:")
+    number = sum(key.startswith(kinds) for key in observed.schema_objects)
+    broken = sorted(here - source)
+    known = f"; not so on the source either: {_few(sorted(source))}" if source else ""
+    whole = f"{number - len(here)} of {number} are" if here else f"all {number} are"
+    told = f"not validated or not valid: {_few(broken)}" if broken else whole
+    wanted = f"constraints validated, indexes valid{known}"
+    return _evidence(expected.database, "constraints", "fail" if broken else "pass", told, wanted)
+
+
+def _unsound(content: DatabaseContent) -> set[str]:
+    marks = {"constraint": UNVALIDATED, "foreign_key": UNVALIDATED, "index": INVALID}
+    marked = ((key, text, marks.get(key.partition(":")[0])) for key, text in content.schema_objects.items())
+    return {key for key, text, mark in marked if mark and mark in text}
 
 
 def _mapping(name: str, expected: DatabaseContent, wanted: Mapping[str, str], seen: Mapping[str, str]) -> Evidence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -93,11 +94,12 @@ def content(
     database: str,
     snapshot: str = "",
     states: tuple[SequenceState, ...] | None = None,
+    counted: Collection[str] = (),
 ) -> DatabaseContent:
     """What the database of *connection* holds, all in one snapshot. Changes nothing.
 
     Without a *snapshot* already begun on this connection it begins its own;
-    *states* are the sequences if they were read before.
+    *states* are the sequences if they were read before. Tables in *counted* are not digested.
 
     Raises:
         RunbookError: the server is too old, or a table may not be read or is gone meanwhile.
@@ -110,7 +112,7 @@ def content(
             server_version=version,
             algorithm=name,
             sequences=sequences(connection) if states is None else states,
-            tables=tuple(_digest(connection, table, name) for table in tables(connection)),
+            tables=tuple(_digest(connection, table, name, counted) for table in tables(connection)),
             schema_objects=schema_objects(connection),
             grants=grants(connection),
             extensions=_pairs(connection, catalog_sql.EXTENSIONS),
@@ -202,9 +204,13 @@ def _extreme(connection: psycopg.Connection, owner: list[str], function: str) ->
     return int(value) if value else None
 
 
-def _digest(connection: psycopg.Connection, table: Table, name: str) -> TableDigest:
-    [row] = connection.execute(digest.query(table.schema, table.name, table.columns, name)).fetchall()
-    return TableDigest(schema_name=table.schema, table=table.name, rows=row[0], sum64=row[1], bytes=table.bytes)
+def _digest(connection: psycopg.Connection, table: Table, name: str, counted: Collection[str]) -> TableDigest:
+    if f"{table.schema}.{table.name}" in counted:
+        rows, sum64 = int(one(connection, digest.count_query(table.schema, table.name))), None
+    else:
+        query = digest.query(table.schema, table.name, table.columns, name)
+        [(rows, sum64)] = connection.execute(query).fetchall()
+    return TableDigest(schema_name=table.schema, table=table.name, rows=rows, sum64=sum64, bytes=table.bytes)
 
 
 def _large_objects(connection: psycopg.Connection, name: str) -> tuple[int, str]:
