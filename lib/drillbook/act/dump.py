@@ -90,11 +90,16 @@ def _dsn(dbname: str) -> str:
 
 
 def compression(tools: ClientTools, dbname: str, major: int) -> str:
-    """`zstd:3` where these programs can, else `6`, which every version takes for gzip.
-
-    Asked by dumping nothing: a client built without zstd ends with another code than 0.
-    """
+    """`zstd:3` where these programs can, else `6`, which every version takes for gzip."""
     if (tools.binaries.major if tools.binaries else major) < 16:
         return "6"
-    words = ("-d", _dsn(dbname), "-Fc", "-Z", "zstd:3", "-s", "-N", "*", "-f", "/dev/null")
-    return "zstd:3" if tools.succeeds("pg_dump", *words, timeout=PROBE_SECONDS) else "6"
+    return "zstd:3" if compresses(tools, dbname, "zstd:3") else "6"
+
+
+def compresses(tools: ClientTools, dbname: str, method: str) -> bool:
+    """Whether these programs can compress by *method*, of which only versions from 16 on know.
+
+    Asked by dumping nothing; not synced, for /dev/null cannot be.
+    """
+    words = ("-d", _dsn(dbname), "-Fc", "-Z", method, "-s", "-N", "*", "--no-sync", "-f", "/dev/null")
+    return tools.succeeds("pg_dump", *words, timeout=PROBE_SECONDS)

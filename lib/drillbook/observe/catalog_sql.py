@@ -87,6 +87,13 @@ UNION ALL SELECT 'set:' || coalesce(pg_get_userbyid(nullif(s.setrole, 0)), '') |
     WHERE b.datname = current_database()
 """
 
+# Without pg_attver: since the minor releases of November 2026 the server puts a number of its own there, a new one for
+# each table that is made, which no restore reproduces.
+ATTRIBUTE_OPTIONS: LiteralString = (
+    "nullif(ARRAY(SELECT o.o FROM unnest(a.attoptions) WITH ORDINALITY AS o(o, n) WHERE o.o !~ '^pg_attver=' "
+    "ORDER BY o.n)::text, '{}')"
+)
+
 OBJECTS: dict[str, LiteralString] = {
     "schema": "SELECT quote_ident(n.nspname), 'schema' FROM pg_namespace AS n WHERE " + SCHEMAS + " AND "
     + mine("pg_namespace", "n.oid"),
@@ -107,7 +114,7 @@ OBJECTS: dict[str, LiteralString] = {
     "(SELECT 'collate ' || l.oid::regcollation::text FROM pg_collation AS l JOIN pg_type AS t ON t.oid = a.atttypid "
     "WHERE l.oid = a.attcollation AND l.oid <> t.typcollation), "
     "CASE WHEN a.attstorage <> (SELECT t.typstorage FROM pg_type AS t WHERE t.oid = a.atttypid) "
-    "THEN 'storage ' || a.attstorage::text END, a.attoptions::text) "
+    "THEN 'storage ' || a.attstorage::text END, " + ATTRIBUTE_OPTIONS + ") "
     "FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
     "WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND "
     + SCHEMAS + " AND " + mine("pg_class", "c.oid"),
