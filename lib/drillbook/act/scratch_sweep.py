@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -78,7 +79,12 @@ def _is_gone(remove: Callable[[], Any]) -> bool:
 
 def sweep_folders() -> list[str]:
     """Remove the folders of dead drills, each with the server in it, and kept ones older than a day; gives them."""
-    return [str(folder) for folder in sorted(Path(tempfile.gettempdir()).glob(f"{FOLDER}*")) if _swept(folder)]
+    swept = []
+    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{FOLDER}*")):
+        with suppress(FileNotFoundError):  # another drill's sweep is at it
+            if _swept(folder):
+                swept.append(str(folder))
+    return swept
 
 
 def _swept(folder: Path) -> bool:
