@@ -68,7 +68,7 @@ def left_out(asked: Asked, manifest: Manifest) -> tuple[dict[str, str], ...]:
         if rung.id not in made and rung.within not in made:
             why.setdefault(rung.id, f"tier {asked.tier}")
     if asked.tier == "sample" and "table" in why:
-        why["table"] = "tier sample: digests of some tables only, another choice for each backup"
+        why["table"] = "tier sample: digests of as many tables as fit, another choice for each backup"
     return tuple({"id": rung.id, "why": why[rung.id]} for rung in LADDER if rung.id in why)
 
 

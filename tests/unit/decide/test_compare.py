@@ -92,3 +92,32 @@ def test_grants_extensions_settings_and_large_objects_are_held_against_each_othe
     assert wrong(content(), seen) == [
         ("extensions", "fail"), ("grants", "fail"), ("settings", "fail"), ("large_objects", "fail"),
     ]  # fmt: skip
+
+
+def test_a_table_that_is_only_counted_is_held_by_its_rows() -> None:
+    """A lost row fails, another digest does not: its evidence is called rows, so that nobody takes it for more."""
+    users = TableDigest(schema_name="public", table="users", rows=500, sum64="1")
+    for rows, sum64, verdict in ((500, None, "pass"), (499, None, "fail")):
+        seen = users.model_copy(update={"rows": rows, "sum64": sum64})
+        found = {e.id: e.verdict for e in compare(content(tables=(users,)), content(tables=(seen,)), (), {users.name})}
+        assert found[f"{content().database}:rows:public.users"] == verdict
+        assert f"{content().database}:table:public.users" not in found
+
+
+def test_a_counted_table_that_is_not_there_fails() -> None:
+    """As any other."""
+    users = TableDigest(schema_name="public", table="users", rows=0, sum64="0")
+    found = {e.id: e.verdict for e in compare(content(tables=(users,)), content(tables=()), (), {users.name})}
+    assert found[f"{content().database}:table:public.users"] == "fail"
+
+
+def test_an_index_that_was_invalid_on_the_source_need_not_come_back() -> None:
+    """pg_dump leaves it out; one that is invalid only after the restore fails."""
+    key, none = "index:public.users_name", content(schema_objects={})
+    whole, broken = (
+        content(schema_objects={key: "CREATE INDEX a"}),
+        content(schema_objects={key: "CREATE INDEX a INVALID"}),
+    )
+    assert wrong(broken, none) == []
+    assert ("constraints", "fail") in wrong(whole, broken)
+    assert wrong(whole, none) == [("schema:index", "fail")]
