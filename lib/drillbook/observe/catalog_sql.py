@@ -70,8 +70,8 @@ MEASURES: LiteralString = (
 EXTENSIONS: LiteralString = "SELECT extname, extversion FROM pg_extension"
 
 SETTINGS: LiteralString = """
-SELECT 'owner', pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()
-UNION ALL SELECT 'encoding', pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()
+SELECT 'owner', pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = current_database()
+UNION ALL SELECT 'encoding', pg_encoding_to_char(encoding)::text FROM pg_database WHERE datname = current_database()
 UNION ALL SELECT 'collate', datcollate::text FROM pg_database WHERE datname = current_database()
 UNION ALL SELECT 'ctype', datctype::text FROM pg_database WHERE datname = current_database()
 UNION ALL SELECT 'connection_limit', datconnlimit::text FROM pg_database WHERE datname = current_database()

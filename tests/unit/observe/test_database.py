@@ -222,3 +222,16 @@ def test_a_table_that_may_not_be_read_is_no_pass(db: psycopg.Connection, target:
         with pytest.raises(RunbookError, match="cannot be read whole"):
             content(connection, "x")
     db.execute("DROP ROLE nobody")
+
+
+def test_a_long_comment_and_setting_of_the_database_are_read_whole(
+    db: psycopg.Connection, target: Target, database: str
+) -> None:
+    """63 bytes are a name's limit, and not a text's."""
+    path = ", ".join(f"schema_number_{n}" for n in range(9))
+    db.execute(
+        f"COMMENT ON DATABASE \"{database}\" IS '{'long ' * 40}'; ALTER DATABASE \"{database}\" SET x.y = '{path}'"
+    )
+    settings = look(target).settings
+    assert settings["comment"] == "long " * 40
+    assert settings["set::x.y"] == path
