@@ -48,14 +48,27 @@ class Database(Part):
 class Volume(Part):
     """How a volume is made consistent before it is archived.
 
-    A `volatile` one (a cache) changes by itself: it is backed up and drilled,
-    but what it holds live is not held against a backup.
+    `before` and `after` are run in its service's container around the copy;
+    `stop` stops the containers that mount it instead. A `volatile` one (a
+    cache) changes by itself: it is backed up and drilled, but what it holds
+    live is not held against a backup.
     """
 
     kind: Literal["files", "redis"] = "files"
     service: str = ""
     password: SecretName = ""
     volatile: bool = False
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    stop: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Volume:
+        if self.stop and (self.before or self.after):
+            raise ValueError("give either stop or before and after: a stopped container runs no command")
+        if self.kind == "redis" and (self.stop or self.before or self.after):
+            raise ValueError("a redis saves its own data: before, after and stop are for files")
+        return self
 
 
 class Copy(Part):

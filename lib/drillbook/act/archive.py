@@ -13,6 +13,7 @@ import zstandard
 from drillbook.act.backup import opened, room
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import guarded
+from drillbook.act.quiet import quiet, writers
 from drillbook.decide.plan import Step
 from drillbook.errors import RunbookError
 from drillbook.observe import engine, redis
@@ -20,7 +21,7 @@ from drillbook.observe.redis import RedisContent
 from drillbook.observe.volumes import DeclaredVolume, Tree, archive, declared_volumes, tree_of, window
 from drillbook.vault.manifest import VolumeEntry
 
-QUIET_TRIES = 2
+QUIET_TRIES, STILL_TRIES = 2, 3
 SAVE_TRIES = 30
 PAUSE_MILLISECONDS = "60000"
 
@@ -28,14 +29,25 @@ PAUSE_MILLISECONDS = "60000"
 @verb("backup.volume")
 @guarded
 def archive_volume(step: Step, context: Context) -> dict[str, Any]:
-    """One volume into `volumes/KEY.tar.zst`; a redis saves itself first, and its keys are digested."""
+    """One volume into `volumes/KEY.tar.zst`; a redis saves itself first, and its keys are digested.
+
+    Files are read until they held still meanwhile, or are kept still by what
+    the target's file says: commands around the copy, or a short stop.
+
+    Raises:
+        RunbookError: they never held still.
+    """
     backup = opened(context)
     volume = volume_called(context, step.subject)
     (backup.folder / "volumes").mkdir(mode=0o700, exist_ok=True)
     relative = f"volumes/{volume.key}.tar.zst"
     file = backup.folder / relative
     with room(context):
-        tree, seen = _consistent(context, volume, file)
+        if volume.kind == "files":
+            tree, changed = _still(step, context, volume, file)
+            seen = None
+        else:
+            (tree, seen), changed = _redis(context, volume, file), False
     config: dict[str, str] = {}
     if volume.kind == "redis":
         password = redis.password_of(context.target, volume.key)
@@ -44,9 +56,11 @@ def archive_volume(step: Step, context: Context) -> dict[str, Any]:
         key=volume.key, kind=volume.kind, service=volume.service, destination=volume.destination, file=relative,
         bytes=file.stat().st_size, members=tree.members, tree=tree.digest, image_id=volume.image_id,
         keys=seen.keys if seen else None, digest=seen.digest if seen else None, config=config,
+        changed_while_read=changed,
     )  # fmt: skip
     backup.volumes[volume.name] = entry
-    return {"volume": volume.name, "members": tree.members, "bytes": entry.bytes, "keys": entry.keys}
+    return {"volume": volume.name, "members": tree.members, "bytes": entry.bytes, "keys": entry.keys,
+            "changed_while_read": changed}  # fmt: skip
 
 
 def volume_called(context: Context, name: str) -> DeclaredVolume:
@@ -61,10 +75,36 @@ def volume_called(context: Context, name: str) -> DeclaredVolume:
     raise RunbookError(f"volume {name} is not there any more", "run the runbook again; it plans from what is there")
 
 
-def _consistent(context: Context, volume: DeclaredVolume, file: Path) -> tuple[Tree, RedisContent | None]:
-    """Archive *volume*; for a redis, until its keys were the same before and after, at last with its writers paused."""
-    if volume.kind == "files":
-        return _archive(context, volume, file), None
+def _still(step: Step, context: Context, volume: DeclaredVolume, file: Path) -> tuple[Tree, bool]:
+    """Archive *volume* as it is at one moment, and whether it changed while it was read.
+
+    What nobody has open is read once; else a second look must find the same.
+    Where commands of the target's file make it consistent, or it is a cache, a
+    change is told and no failure.
+    """
+    tolerated = bool(step.args.get("before")) or bool(step.args.get("volatile"))
+    with quiet(step, context, volume):
+        for _ in range(STILL_TRIES):
+            tree = _archive(context, volume, file)
+            if not writers(context, volume.name) or _tree(context, volume) == tree:
+                return tree, False
+            if tolerated:
+                return tree, True
+    raise RunbookError(
+        f"the files of volume {volume.name} changed while they were read, {STILL_TRIES} times",
+        f"say in the target's file how they hold still: volumes.{volume.key}.stop: true, or before and after; "
+        "volatile: true for a cache",
+    )
+
+
+def _tree(context: Context, volume: DeclaredVolume) -> Tree:
+    client = engine.client(context.target)
+    with window(client, volume.image_id, volume.name, "ro", context.folder.name) as container:
+        return tree_of(archive(client, container))
+
+
+def _redis(context: Context, volume: DeclaredVolume, file: Path) -> tuple[Tree, RedisContent | None]:
+    """Archive a redis until its keys were the same before and after, at last with its writers paused."""
     client, password = engine.client(context.target), redis.password_of(context.target, volume.key)
     if not volume.running:
         raise RunbookError(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from drillbook.decide.plan import Plan, Step
 from drillbook.errors import RunbookError
-from drillbook.observe.places import DataFacts
+from drillbook.observe.places import DataFacts, VolumePlace
 
 HOURS = 3600
 
@@ -36,10 +36,7 @@ def plan_backup(
         Step("begin", "backup.begin", facts.vault, args={"estimate_bytes": estimate(facts)}, timeout_seconds=60),
         *(_database(key, facts, jobs) for key in facts.databases),
         *(_roles(key, facts) for key in facts.servers),
-        *(
-            Step(f"volume-{place.key}", "backup.volume", place.name, args={"kind": place.kind}, timeout_seconds=HOURS)
-            for place in facts.volumes
-        ),
+        *(_volume(place) for place in facts.volumes),
         Step("finish", "backup.finish", facts.vault, timeout_seconds=HOURS),
         *(
             Step(f"copy-{number}", "backup.copy", url, args={"number": number}, timeout_seconds=6 * HOURS)
@@ -47,7 +44,24 @@ def plan_backup(
         ),
         *_expire(facts.vault, expired),
     ]
-    return Plan("backup", target, identity, facts.as_json(), tuple(steps))
+    notes = tuple(
+        f"{', '.join(place.containers)} are stopped while {place.name} is copied, and started again"
+        for place in facts.volumes
+        if place.stop and place.containers
+    )
+    return Plan("backup", target, identity, facts.as_json(), tuple(steps), notes)
+
+
+def _volume(place: VolumePlace) -> Step:
+    """What is done to the volume's service meanwhile is named; nothing is, where the target's file says nothing."""
+    told: dict[str, object] = {"kind": place.kind}
+    if place.stop:
+        told["stops"] = list(place.containers)
+    if place.before or place.after:
+        told |= {"before": list(place.before), "after": list(place.after)}
+    if place.volatile:
+        told["volatile"] = True
+    return Step(f"volume-{place.key}", "backup.volume", place.name, args=told, timeout_seconds=HOURS)
 
 
 def estimate(facts: DataFacts) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import psycopg
 
 from drillbook.observe import engine
 from drillbook.observe.places import DatabasePlace, DataFacts, ServerPlace, VolumePlace
 from drillbook.observe.server import bootstrap_user, connect, is_superuser, one, server_version, system_identifier
-from drillbook.observe.volumes import declared_volumes
+from drillbook.observe.volumes import DeclaredVolume, declared_volumes
 from drillbook.target import Target
 
 MAINTENANCE = ("postgres", "template1")
@@ -27,9 +29,17 @@ def data_facts(target: Target) -> DataFacts:
     for key, together in _servers(target).items():
         servers[key], found = _server(target, key, together)
         databases.update(found)
-    volumes = tuple(VolumePlace(v.name, v.key, v.kind, v.service, v.containers) for v in declared_volumes(target))
+    volumes = tuple(_volume(target, v) for v in declared_volumes(target))
     names = [v["Name"] for v in engine.client(target).api.volumes()["Volumes"] or []] if target.stack else []
     return DataFacts(servers, databases, volumes, tuple(sorted(names)), target.vault_url)
+
+
+def _volume(target: Target, volume: DeclaredVolume) -> VolumePlace:
+    place = VolumePlace(volume.name, volume.key, volume.kind, volume.service, volume.containers)
+    wanted = target.volumes.get(volume.key) or target.volumes.get(volume.name)
+    if wanted is None:
+        return place
+    return replace(place, before=wanted.before, after=wanted.after, stop=wanted.stop, volatile=wanted.volatile)
 
 
 def _servers(target: Target) -> dict[str, tuple[str, ...]]:
@@ -62,10 +72,11 @@ def _server(target: Target, key: str, keys: tuple[str, ...]) -> tuple[ServerPlac
     container = engine.container_of(target, service) if service else None
     with maintenance(target, key) as connection:
         rows = connection.execute(
-            "SELECT datname, CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) ELSE 0 END "
-            "FROM pg_database WHERE NOT datistemplate ORDER BY datname"
+            "SELECT datname, CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) ELSE 0 END, "
+            "datallowconn FROM pg_database WHERE NOT datistemplate ORDER BY datname"
         ).fetchall()
-        sizes = {str(name): int(size) for name, size in rows}
+        sizes = {str(name): int(size) for name, size, _ in rows}
+        shut = {str(name) for name, _, allowed in rows if not allowed}
         place = ServerPlace(
             key=key, version=server_version(connection), bootstrap_user=bootstrap_user(connection),
             system_identifier=system_identifier(connection), databases=keys, names=tuple(sizes),
@@ -74,4 +85,7 @@ def _server(target: Target, key: str, keys: tuple[str, ...]) -> tuple[ServerPlac
             superuser=is_superuser(connection),
         )  # fmt: skip
     wanted = {k: target.databases[k].dbname for k in keys}
-    return place, {k: DatabasePlace(k, key, name, name in sizes, sizes.get(name, 0)) for k, name in wanted.items()}
+    return place, {
+        k: DatabasePlace(k, key, name, name in sizes, sizes.get(name, 0), name not in shut)
+        for k, name in wanted.items()
+    }

@@ -54,7 +54,8 @@ class ServerEntry(Frozen):
 class VolumeEntry(Frozen):
     """One volume's archive. `tree` is a digest over its members, `digest` over redis' persistent keys.
 
-    `digest` is None where there is none, or where the keys never held still.
+    `digest` is None where there is none, or where the keys never held still;
+    `changed_while_read` where files did not, and the target's file says that this is well.
     """
 
     key: str
@@ -69,6 +70,7 @@ class VolumeEntry(Frozen):
     keys: int | None = None
     digest: str | None = None
     config: dict[str, str] = Field(default_factory=dict)
+    changed_while_read: bool = False
 
 
 class Manifest(Frozen):
