@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ from drillbook.act import (
     backup,
     copies,
     drilling,
+    drop_kept,
     dump,
     expire,
+    move_tables,
     restore,
+    restore_tables,
     restore_volume,
     roles,
     switch,
@@ -21,17 +25,24 @@ from drillbook.act import (
 from drillbook.act.executor import Context, execute
 from drillbook.act.journal import Journal
 from drillbook.decide.backup import plan_backup
+from drillbook.decide.chosen import EVERYTHING, Wanted, observed
 from drillbook.decide.drill import plan_drill
+from drillbook.decide.kept import plan_drop
 from drillbook.decide.ladder import Asked
 from drillbook.decide.plan import Plan
 from drillbook.decide.restore import plan_restore
 from drillbook.decide.retention import expired
 from drillbook.observe.data import data_facts
+from drillbook.observe.kept import kept
+from drillbook.observe.live_tables import live_tables
 from drillbook.target import Target
 from drillbook.vault.catalog import Backup, Vault
 from drillbook.vault.proof import Tier
 
-VERBS = (archive, backup, copies, *drilling.VERBS, dump, expire, restore, restore_volume, roles, switch)
+VERBS = (
+    archive, backup, copies, *drilling.VERBS, drop_kept, dump, expire, move_tables, restore, restore_tables,
+    restore_volume, roles, switch,
+)  # fmt: skip
 
 
 def carry_out(target: Target, plan: Plan) -> list[dict[str, Any]]:
@@ -56,6 +67,20 @@ def take_drill(target: Target, taken: Backup, tier: Tier = "full", keep: bool = 
     return dict(carry_out(target, plan)[-1]["evidence"])
 
 
-def put_back(target: Target, taken: Backup) -> dict[str, Any]:
+def planned(target: Target, taken: Backup, choice: Wanted = EVERYTHING) -> Plan:
+    """The plan that 04-restore makes of *taken* now."""
+    facts = data_facts(target)
+    if choice.tables:
+        key, looked = observed(taken.whole(), choice)
+        facts = replace(facts, tables=live_tables(target, key, looked))
+    return plan_restore(target.name, taken, facts, choice)
+
+
+def put_back(target: Target, taken: Backup, choice: Wanted = EVERYTHING) -> dict[str, Any]:
     """The result of 04-restore of *taken*."""
-    return dict(carry_out(target, plan_restore(target.name, taken, data_facts(target)))[-1]["evidence"])
+    return dict(carry_out(target, planned(target, taken, choice))[-1]["evidence"])
+
+
+def drop_plan(target: Target, *asked: str) -> Plan:
+    """The plan of 04-restore with drop_kept."""
+    return plan_drop(target.name, target.identity, kept(target, asked), asked, Vault.of(target).backups())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from drillbook.errors import BadParameters
-from drillbook.observe import engine
+from drillbook.observe import engine, kept
 from drillbook.target import Target
 
 BUILT = ("app1", "app2", "scraper")
@@ -45,12 +45,13 @@ def spare_volumes(target: Target) -> list[str]:
 
 
 def kept_volumes(target: Target) -> list[str]:
-    """The volumes that restores of this sandbox put aside."""
-    labels = [f"drillbook.kept={target.name}_{key}" for key in VOLUMES]
-    found = [engine.client(target).api.volumes(filters={"label": label})["Volumes"] or [] for label in labels]
-    return sorted(
-        row["Name"] for rows in found for row in rows if row["Labels"]["drillbook.kept.target"] == target.name
-    )
+    """The volumes that restores of this sandbox put aside, or filled beside."""
+    found: list[dict[str, str]] = []
+    for label in (kept.VOLUME, kept.BESIDE):
+        for key in VOLUMES:
+            labels = [f"{label}={target.name}_{key}", f"{label}.target={target.name}"]
+            found += engine.client(target).api.volumes(filters={"label": labels})["Volumes"] or []
+    return sorted(row["Name"] for row in found)
 
 
 def images(target: Target) -> list[str]:

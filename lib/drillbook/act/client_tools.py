@@ -30,10 +30,15 @@ KEYS = "/run/drillbook"
 
 @dataclass(frozen=True)
 class ClientTools:
-    """The programs for one server. `folder` is what they may write to, `inside` its name as they see it."""
+    """The programs for one server. `folder` is what they may write to, `inside` its name as they see it.
+
+    `private` is for short texts that they are to read, `private_inside` its name as they see it.
+    """
 
     folder: Path
     inside: str
+    private: Path
+    private_inside: str
     where: Place
     prefix: tuple[str, ...]
     suffix: tuple[str, ...]
@@ -44,6 +49,11 @@ class ClientTools:
     def path(self, relative: str) -> str:
         """*relative* to the folder, as the programs see it."""
         return f"{self.inside}/{relative}"
+
+    def text(self, name: str, content: str) -> str:
+        """The file *name* with *content*, as the programs see it; it is gone with them."""
+        (self.private / name).write_text(content)
+        return f"{self.private_inside}/{name}"
 
     def argv(self, program: str, name: str, words: tuple[str, ...]) -> tuple[str, ...]:
         """The exact command; *name* is the helper container's, and unused for local programs."""
@@ -172,11 +182,12 @@ def _helper(target: Target, key: str, folder: Path, label: str, private: Path, w
     )  # fmt: skip
     inside = Place("127.0.0.1", where.port, where.user, where.dbname)
     env = environment(target)
-    return ClientTools(folder, INSIDE, inside, prefix, (container.image_id,), env, container.image_ref)
+    return ClientTools(folder, INSIDE, private, KEYS, inside, prefix, (container.image_id,), env, container.image_ref)
 
 
 def _local(folder: Path, passfile: Path, where: Place, major: int) -> ClientTools:
     found = binaries.at_least(major, binaries.CLIENT)
     env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     env["PGPASSFILE"] = str(passfile)
-    return ClientTools(folder, str(folder), where, (), (), env, found.version, found)
+    private = passfile.parent
+    return ClientTools(folder, str(folder), private, str(private), where, (), (), env, found.version, found)

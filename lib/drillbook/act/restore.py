@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from drillbook.act import roles, settings
 from drillbook.act.client_tools import client_tools
@@ -15,16 +14,19 @@ from drillbook.act.executor import Context, verb
 from drillbook.act.guard import cleanup, finish, guarded
 from drillbook.act.opened import opened as opened_files
 from drillbook.act.roles import role_names
-from drillbook.act.switch import closed, exists, oid, rename, writer
+from drillbook.act.switch import closed, comment_of, exists, oid, remove, rename, reopen, set_comment, writer
 from drillbook.decide.compare import compare
 from drillbook.decide.evidence import Evidence, overall
 from drillbook.decide.plan import Step
 from drillbook.errors import CheckFailed, RunbookError, VaultError
-from drillbook.observe import database
-from drillbook.observe.server import READING, one, session
+from drillbook.observe import database, marks
+from drillbook.observe.kept import unmarked
+from drillbook.observe.marks import Mark
+from drillbook.observe.server import READING, session
 from drillbook.observe.server import place as place_of
 from drillbook.vault import checksum, manifest
 from drillbook.vault.catalog import Backup, Vault
+from drillbook.vault.content import DatabaseContent
 from drillbook.vault.proof import PREFIX
 
 STATE, FILES = "restore", "restore_files"
@@ -91,33 +93,40 @@ def restore_beside(step: Step, context: Context) -> Mapping[str, Any]:
     """
     backup, key, name = chosen(context), str(step.args["key"]), str(step.args["beside"])
     entry = backup.whole().databases[key]
-    mark = f"drillbook: restore of {backup.name} under way"
     with writer(context.target, key) as connection:
-        if not _needed(connection, name, mark, context, step):
+        reopen(connection, (name, context.target.databases[key].dbname), context.target)
+        switched = not exists(connection, name) and is_switched(connection, step, context)
+        if switched or not begun(connection, name, entry.content, backup):
             return {"database": name, "restored": "before this"}
-        settings.create(connection, name, entry.content)
-        comment = sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(mark))
-        connection.execute(comment)
     words = ("-d", name, "-j", str(step.args["jobs"]), "--exit-on-error", "--no-tablespaces")
     label, major = context.folder.name, int(step.args["major"])
     with client_tools(context.target, key, files(context), label, major) as tools:
         done = tools.run("pg_restore", *words, tools.path(entry.folder), timeout=step.timeout_seconds)
     with writer(context.target, key) as connection:
-        settings.apply(connection, name, entry.content)
+        settings.apply(connection, name, marked(entry.content, name, context))
     return {"database": name, "rows": entry.content.rows, "seconds": round(done.seconds, 3)}
 
 
-def _needed(connection: psycopg.Connection, name: str, mark: str, context: Context, step: Step) -> bool:
-    """Whether *name* is to be restored; a half one of ours is removed first."""
-    if not exists(connection, name):
-        return not is_switched(connection, step, context)
-    query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = {}"
-    if one(connection, sql.SQL(query).format(sql.Literal(name))) != mark:
-        return False
-    with closed(connection, (name,)):
-        pass
-    connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+def begun(connection: psycopg.Connection, name: str, content: DatabaseContent, backup: Backup) -> bool:
+    """Make the empty database *name*, marked as under way; False where a finished one is there already.
+
+    A half one of ours is removed first.
+    """
+    mark = f"drillbook: restore of {backup.name} under way"
+    if exists(connection, name):
+        if comment_of(connection, name) != mark:
+            return False
+        remove(connection, name)
+    settings.create(connection, name, content)
+    set_comment(connection, name, mark)
     return True
+
+
+def marked(content: DatabaseContent, name: str, context: Context) -> DatabaseContent:
+    """*content* whose comment also says that *name* was restored by this run."""
+    mark = Mark("restored", name, context.target.name, context.folder.name, chosen(context).name)
+    comment = mark.over(content.settings.get("comment", ""))
+    return content.model_copy(update={"settings": {**content.settings, "comment": comment}})
 
 
 def is_switched(connection: psycopg.Connection, step: Step, context: Context) -> bool:
@@ -160,7 +169,7 @@ def check_beside(step: Step, context: Context) -> Mapping[str, Any]:
 def _compared(context: Context, key: str, name: str) -> tuple[Evidence, ...]:
     entry = chosen(context).whole().databases[key]
     with session(place_of(context.target, key, dbname=name), READING) as connection:
-        return compare(entry.content, database.content(connection, name))
+        return compare(entry.content, unmarked(database.content(connection, name)))
 
 
 @verb("restore.switch")
@@ -172,14 +181,17 @@ def switch(step: Step, context: Context) -> Mapping[str, Any]:
     with writer(context.target, key) as connection:
         if not exists(connection, beside):
             return {"database": live, "switched": "before this", "oid": oid(connection, live)}
+        comments = {live: marks.without(comment_of(connection, beside))}
         pairs: tuple[tuple[str, str], ...] = ((beside, live),)
         if exists(connection, live):
             if exists(connection, aside):
                 fact = f"a database {aside} has appeared since the plan was made"
                 raise RunbookError(fact, "plan again; the new plan chooses another name")
             pairs = ((live, aside), *pairs)
+            mark = Mark("kept", aside, context.target.name, context.folder.name, chosen(context).name)
+            comments[aside] = mark.over(marks.without(comment_of(connection, live)))
         with closed(connection, (live, beside)):
-            rename(connection, pairs)
+            rename(connection, pairs, comments)
         kept = aside if len(pairs) == 2 else ""
         return {"database": live, "kept": kept, "oid": oid(connection, live)}
 
@@ -187,7 +199,7 @@ def switch(step: Step, context: Context) -> Mapping[str, Any]:
 @verb("restore.compare")
 @guarded
 def compare_restored(step: Step, context: Context) -> Mapping[str, Any]:
-    """That what is live now is what was compared, and that the volumes hold what the backup holds.
+    """That what is live now (or beside) is what was compared, and that the volumes hold what the backup holds.
 
     A database that was compared beside and switched is told by its oid, so
     that what the application has written since does not count against it.
@@ -196,9 +208,10 @@ def compare_restored(step: Step, context: Context) -> Mapping[str, Any]:
         CheckFailed: something is not what was backed up.
     """
     finish(context)
-    found: list[Evidence] = []
-    for key in step.args["databases"]:
-        found += _live(context, key)
+    found: list[Evidence] = list(context.state.get("tables", ()))
+    for key in () if step.args["tables"] else step.args["databases"]:
+        beside = context.state.get("checked", {}).get(key, ("", ()))[1]
+        found += beside if step.args["into"] == "beside" else _live(context, key)
     for name in step.args["volumes"]:
         found += context.state.get("volumes", {}).get(name, ())
     verdict = overall(evidence.verdict for evidence in found)

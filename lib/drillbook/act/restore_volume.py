@@ -15,10 +15,12 @@ from drillbook.decide.plan import Step
 from drillbook.errors import RunbookError
 from drillbook.observe import engine, redis
 from drillbook.observe.command import environment, run_checked
+from drillbook.observe.kept import BESIDE
+from drillbook.observe.kept import VOLUME as KEPT
 from drillbook.observe.redis import RedisContent
 from drillbook.observe.volumes import PLACE, Tree, archive, declared_volumes, tree_of, window
+from drillbook.vault.manifest import VolumeEntry
 
-KEPT = "drillbook.kept"
 STOP_SECONDS = 120
 LOAD_SECONDS = 60
 
@@ -53,10 +55,41 @@ def keep(step: Step, context: Context) -> Mapping[str, Any]:
 
 def _copy(context: Context, image: str, volume: str, aside: str) -> None:
     client, label = engine.client(context.target), context.folder.name
-    marks = {KEPT: volume, f"{KEPT}.target": context.target.name, f"{KEPT}.run": label}
-    client.api.create_volume(aside, labels=marks)
+    client.api.create_volume(aside, labels=_labels(KEPT, volume, context))
     with window(client, image, volume, "ro", label) as old, window(client, image, aside, "rw", label) as new:
         client.api.put_archive(new, PLACE, archive(client, old))
+
+
+@verb("restore.volume_beside")
+@guarded
+def beside(step: Step, context: Context) -> Mapping[str, Any]:
+    """A new volume with what the archive holds; nothing that is live is touched.
+
+    Raises:
+        RunbookError: a volume of that name is there already, and holds something else.
+    """
+    volume, new, image = _args(step)
+    entry = chosen(context).whole().volumes[volume]
+    client = engine.client(context.target)
+    if not _is_there(client, new):
+        client.api.create_volume(new, labels=_labels(BESIDE, volume, context))
+        with window(client, image, new, "rw", context.folder.name) as container:
+            client.api.put_archive(container, PLACE, stored(files(context) / entry.file))
+    now = _tree(context, image, new)
+    if now.digest != entry.tree:
+        fact = f"volume {new} is there and does not hold what the archive holds"
+        raise RunbookError(fact, "plan again; the new plan chooses another name")
+    _note(context, volume, _held(volume, now, entry, "tar of the new volume"))
+    return {"volume": new, "members": now.members, "bytes": now.bytes}
+
+
+def _held(volume: str, now: Tree, entry: VolumeEntry, how: str) -> Evidence:
+    told = (f"{now.members} members, tree {now.digest[:12]}", f"{entry.members} members, tree {entry.tree[:12]}")
+    return Evidence(f"{volume}:archive", "volume", volume, "pass", *told, how)
+
+
+def _labels(label: str, volume: str, context: Context) -> dict[str, str]:
+    return {label: volume, f"{label}.target": context.target.name, f"{label}.run": context.folder.name}
 
 
 @verb("restore.volume_fill")
@@ -83,8 +116,7 @@ def fill(step: Step, context: Context) -> Mapping[str, Any]:
             f"volume {volume} does not hold what the archive holds ({now.members} of {entry.members} members)",
             f"its containers are stopped; its old content is in volume {aside}",
         )
-    told = (f"{now.members} members, tree {now.digest[:12]}", f"{entry.members} members, tree {entry.tree[:12]}")
-    _note(context, volume, Evidence(f"{volume}:archive", "volume", volume, "pass", *told, "tar of the stopped volume"))
+    _note(context, volume, _held(volume, now, entry, "tar of the stopped volume"))
     return {"volume": volume, "members": now.members, "bytes": now.bytes}
 
 

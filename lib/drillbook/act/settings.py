@@ -44,15 +44,16 @@ def creation(name: str, wanted: Mapping[str, str]) -> sql.Composed:
 
 
 def apply(connection: psycopg.Connection, name: str, content: DatabaseContent) -> None:
-    """Put the database's own grants, settings, comment and connection limit onto *name*.
+    """Put the database's own grants, settings, comment and connection limit onto *name*, all or none.
 
     Raises:
         psycopg.Error: a role is not there, or we may not.
     """
     connection.rollback()
     connection.autocommit = True
-    for statement in statements(name, content):
-        connection.execute(statement)
+    with connection.transaction():
+        for statement in statements(name, content):
+            connection.execute(statement)
 
 
 def statements(name: str, content: DatabaseContent) -> list[sql.Composed]:

@@ -13,6 +13,8 @@ from psycopg import sql
 from drillbook.act.executor import Context, verb
 from drillbook.decide.plan import Step
 from drillbook.errors import RunbookError
+from drillbook.observe import marks
+from drillbook.observe.kept import ours
 from drillbook.observe.server import PINNED, one, place, session
 from drillbook.target import Target
 
@@ -90,12 +92,43 @@ def _empty(connection: psycopg.Connection, names: tuple[str, ...]) -> None:
     )
 
 
-def rename(connection: psycopg.Connection, pairs: tuple[tuple[str, str], ...]) -> None:
-    """Rename all or none."""
+def rename(
+    connection: psycopg.Connection, pairs: tuple[tuple[str, str], ...], comments: Mapping[str, str] | None = None
+) -> None:
+    """Rename all or none; *comments* are put on databases by their new names."""
     with connection.transaction():
         for old, new in pairs:
             statement = sql.SQL("ALTER DATABASE {} RENAME TO {}")
             connection.execute(statement.format(sql.Identifier(old), sql.Identifier(new)))
+        for name, comment in (comments or {}).items():
+            set_comment(connection, name, comment)
+
+
+def comment_of(connection: psycopg.Connection, name: str) -> str:
+    """The comment on the database *name*; empty for none."""
+    query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = {}"
+    return one(connection, sql.SQL(query).format(sql.Literal(name)))
+
+
+def set_comment(connection: psycopg.Connection, name: str, comment: str) -> None:
+    """Put *comment* on the database *name*; an empty one takes it away."""
+    statement = sql.SQL("COMMENT ON DATABASE {} IS {}")
+    connection.execute(statement.format(sql.Identifier(name), sql.Literal(comment or None)))
+
+
+def reopen(connection: psycopg.Connection, names: tuple[str, ...], target: Target) -> None:
+    """Let sessions again into those of these, and of what was kept for *target*, that a cut switch had closed."""
+    closed_ones = connection.execute("SELECT datname FROM pg_database WHERE NOT datallowconn").fetchall()
+    for (name,) in closed_ones:
+        if name in names or ours(marks.read(comment_of(connection, name)), name, target):
+            _allow(connection, name, "true")
+
+
+def remove(connection: psycopg.Connection, name: str) -> None:
+    """Drop the database *name*, with every session in it ended."""
+    with closed(connection, (name,)):
+        pass
+    connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
 
 
 @verb("database.set_aside")

@@ -46,12 +46,21 @@ def _tables(expected: DatabaseContent, observed: DatabaseContent, counted: Colle
         if seen is not None and table.name in counted:
             yield _rows(expected.database, table, seen)
         else:
-            yield _table(expected.database, table, seen, comparable)
+            yield _table(expected.database, table, seen, comparable=comparable)
     for name, extra in theirs.items():
         yield _evidence(expected.database, f"table:{name}", "fail", _told(extra), "no such table")
 
 
-def _table(database: str, wanted: TableDigest, seen: TableDigest | None, comparable: bool) -> Evidence:
+def compare_tables(
+    expected: DatabaseContent, observed: Iterable[TableDigest], names: Collection[tuple[str, str]]
+) -> tuple[Evidence, ...]:
+    """Rows and digests of the tables *names* alone; both sides were hashed by the expected algorithm."""
+    seen = {(table.schema_name, table.table): table for table in observed}
+    wanted = [table for table in expected.tables if (table.schema_name, table.table) in names]
+    return tuple(_table(expected.database, t, seen.get((t.schema_name, t.table)), comparable=True) for t in wanted)
+
+
+def _table(database: str, wanted: TableDigest, seen: TableDigest | None, *, comparable: bool) -> Evidence:
     if seen is None:
         return _evidence(database, f"table:{wanted.name}", "fail", "no such table", _told(wanted))
     hashed = comparable and wanted.sum64 is not None and seen.sum64 is not None

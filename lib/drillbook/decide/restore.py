@@ -4,51 +4,75 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from drillbook.decide import chosen
+from drillbook.decide.chosen import EVERYTHING, Wanted
 from drillbook.decide.plan import Plan, Step
+from drillbook.decide.restore_volumes import volume_steps
 from drillbook.errors import BadParameters, RunbookError
-from drillbook.observe.places import DataFacts, VolumePlace
+from drillbook.observe.places import DataFacts
 from drillbook.vault.catalog import Backup
 from drillbook.vault.manifest import Manifest
 
 HOURS = 3600
 NAME_BYTES = 63
-ALL: tuple[str, ...] = ("all",)
 
 
-def plan_restore(
-    target: str,
-    backup: Backup,
-    facts: DataFacts,
-    databases: Iterable[str] = ALL,
-    volumes: Iterable[str] = ALL,
-    jobs: int = 2,
-) -> Plan:
-    """The steps that put *backup* back. Nothing is destroyed: databases are renamed, volumes copied aside.
+def plan_restore(target: str, backup: Backup, facts: DataFacts, wanted: Wanted = EVERYTHING, jobs: int = 2) -> Plan:
+    """The steps that put what is *wanted* of *backup* back. Nothing is destroyed: what was there is kept aside.
 
-    *databases* are keys of the target, *volumes* keys or names; `all` means every one in the backup.
+    Chosen tables are planned from `facts.tables`.
 
     Raises:
-        BadParameters: something selected is not in the backup.
-        RunbookError: the target has no place for something selected.
+        BadParameters: something chosen is not in the backup.
+        RunbookError: the target has no place for something chosen.
     """
+    from drillbook.decide.restore_tables import table_steps
+
     manifest = backup.whole()
-    chosen = _chosen(tuple(databases), tuple(manifest.databases), "database")
-    names = _volumes(tuple(volumes), manifest)
-    _room_for(chosen, names, manifest, facts)
-    servers = tuple(dict.fromkeys(facts.databases[key].server for key in chosen))
-    places = {place.name: place for place in facts.volumes}
+    keys = chosen.databases(manifest, wanted)
+    names = chosen.volumes(manifest, wanted)
+    if not keys and not names:
+        raise BadParameters("nothing is chosen to be restored", "choose with databases=…, tables=… or volumes=…")
+    _room_for(keys, names, manifest, facts)
+    servers = tuple(dict.fromkeys(facts.databases[key].server for key in keys))
+    middle, notes = table_steps(backup, facts, wanted) if wanted.tables else (
+        database_steps(keys, backup, facts, wanted, jobs), ()
+    )  # fmt: skip
     steps = (
         Step("checksums", "restore.checksums", manifest.name, args={"backup": manifest.name}, timeout_seconds=HOURS),
         *(_roles(key, manifest, facts) for key in servers),
-        *(_database(key, manifest, facts, backup.short, jobs) for key in chosen),
-        *(_check(key, facts, backup.short) for key in chosen),
-        *(_switch(key, facts, backup.short) for key in chosen),
-        *(step for name in names for step in _volume(places[name], manifest, facts, backup.short)),
-        Step("compare", "restore.compare", manifest.name, args={"databases": list(chosen), "volumes": list(names)}),
+        *middle,
+        *volume_steps(names, manifest, facts, backup.short, wanted),
+        _compare(keys, names, manifest.name, wanted),
     )
-    notes = () if backup.verdict == "proven" else (f"backup {backup.name} is {backup.verdict}, not proven",)
     basis = {"backup": manifest.name, "manifest_sha256": backup.manifest_sha256, **facts.as_json()}
-    return Plan("restore", target, manifest.identity, basis, steps, notes)
+    told = (*notes, *_notes(target, backup, wanted, keys))
+    return Plan("restore", target, manifest.identity, basis, steps, told)
+
+
+def _notes(target: str, backup: Backup, wanted: Wanted, keys: tuple[str, ...]) -> Iterable[str]:
+    if backup.verdict != "proven":
+        yield f"backup {backup.name} is {backup.verdict}, not proven"
+    if wanted.into == "beside" and keys:
+        command = chosen.later(target, backup.name, wanted, keys)
+        yield f"nothing that is live is touched; to put it in place later: {command}"
+
+
+def _compare(keys: tuple[str, ...], names: tuple[str, ...], backup: str, wanted: Wanted) -> Step:
+    args = {"databases": list(keys), "volumes": list(names), "into": wanted.into, "tables": bool(wanted.tables)}
+    return Step("compare", "restore.compare", backup, args=args)
+
+
+def database_steps(
+    keys: tuple[str, ...], backup: Backup, facts: DataFacts, wanted: Wanted, jobs: int
+) -> tuple[Step, ...]:
+    """Whole databases: beside, compared, and, if they are to go into place, switched."""
+    manifest, short = backup.whole(), backup.short
+    return (
+        *(_database(key, manifest, facts, short, jobs) for key in keys),
+        *(_check(key, facts, short) for key in keys),
+        *(_switch(key, facts, short) for key in keys if wanted.into == "place"),
+    )
 
 
 def free_name(wanted: str, suffix: str, taken: Iterable[str]) -> str:
@@ -60,20 +84,6 @@ def free_name(wanted: str, suffix: str, taken: Iterable[str]) -> str:
         if name not in known:
             return name
     raise RunbookError(f"a thousand databases are called {wanted}{suffix}", "remove those that are not needed any more")
-
-
-def _chosen(asked: tuple[str, ...], known: tuple[str, ...], what: str) -> tuple[str, ...]:
-    if asked == ALL:
-        return known
-    missing = [name for name in asked if name not in known]
-    if missing:
-        raise BadParameters(f"the backup has no {what} {missing[0]!r}", f"it has: {', '.join(known) or 'none'}")
-    return asked
-
-
-def _volumes(asked: tuple[str, ...], manifest: Manifest) -> tuple[str, ...]:
-    by_key = {entry.key: name for name, entry in manifest.volumes.items()}
-    return _chosen(tuple(by_key.get(name, name) for name in asked), tuple(manifest.volumes), "volume")
 
 
 def _room_for(chosen: tuple[str, ...], names: tuple[str, ...], manifest: Manifest, facts: DataFacts) -> None:
@@ -135,26 +145,3 @@ def _switch(key: str, facts: DataFacts, short: str) -> Step:
         recovers=f"swap the names back: {aside} holds everything as it was" if place.exists else "",
         timeout_seconds=120,
     )  # fmt: skip
-
-
-def _volume(place: VolumePlace, manifest: Manifest, facts: DataFacts, short: str) -> Iterable[Step]:
-    entry = manifest.volumes[place.name]
-    aside = free_volume(f"{place.name}_before_{short}", facts.volume_names)
-    args = {"volume": place.name, "aside": aside, "containers": list(place.containers), "image_id": entry.image_id}
-    yield Step(f"keep-{place.key}", "restore.volume_keep", place.name, args=args, timeout_seconds=HOURS)
-    yield Step(
-        f"fill-{place.key}", "restore.volume_fill", place.name, args=args,
-        destroys=(f"content of volume {place.name} (copied to {aside})",),
-        recovers=f"copy {aside} back into {place.name}", timeout_seconds=HOURS,
-    )  # fmt: skip
-    yield Step(f"start-{place.key}", "restore.volume_start", ", ".join(place.containers) or place.name, args=args)
-
-
-def free_volume(wanted: str, taken: Iterable[str]) -> str:
-    """*wanted*, with `_2`, `_3`, … where the engine has a volume of that name."""
-    known = set(taken)
-    number, name = 1, wanted
-    while name in known:
-        number += 1
-        name = f"{wanted}_{number}"
-    return name

@@ -213,6 +213,19 @@ def _digest(connection: psycopg.Connection, table: Table, name: str, counted: Co
     return TableDigest(schema_name=table.schema, table=table.name, rows=rows, sum64=sum64, bytes=table.bytes)
 
 
+def algorithm_of(connection: psycopg.Connection) -> str:
+    """The digest's name on the server of *connection*."""
+    return _algorithm(server_version(connection))
+
+
+def table_digests(
+    connection: psycopg.Connection, names: Collection[tuple[str, str]], algorithm: str
+) -> tuple[TableDigest, ...]:
+    """Rows and digests, by *algorithm*, of those of the tables *names* that are there. Changes nothing."""
+    found = [table for table in tables(connection) if (table.schema, table.name) in names]
+    return tuple(_digest(connection, table, algorithm) for table in found)
+
+
 def _large_objects(connection: psycopg.Connection, name: str) -> tuple[int, str]:
     [row] = connection.execute(digest.large_objects_query(name)).fetchall()
     return int(row[0]), str(row[1])

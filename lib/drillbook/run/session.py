@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -40,6 +41,7 @@ class Run:
         self.journal = Journal(folder / "journal.jsonl")
         self.context = Context(target, folder)
         self.approval = gate.Approval()
+        self.words: tuple[str, ...] = ()  # what a command must say beside the runbook to get this plan again
         self.lock: TargetLock | None = None
         self.attended = person()
         self.complete = False
@@ -165,7 +167,8 @@ class Run:
         what = f"approval {given} is not for this plan" if given else "the plan has not been approved"
         hint = "type the fingerprint above, press the button, then run this cell"
         if not self.attended:
-            command = f"drillbook run {self.runbook} --target {self.target.name} --approve {plan.fingerprint}"
+            said = "".join(f" -p {shlex.quote(word)}" for word in self.words)
+            command = f"drillbook run {self.runbook} --target {self.target.name}{said} --approve {plan.fingerprint}"
             hint = f"read the plan; if it is right: {command}"
         elif given:
             hint = "what the plan rests on has changed: run the cells again from Observe, read the new plan, approve it"
