@@ -204,7 +204,7 @@ def _extreme(connection: psycopg.Connection, owner: list[str], function: str) ->
     return int(value) if value else None
 
 
-def _digest(connection: psycopg.Connection, table: Table, name: str, counted: Collection[str]) -> TableDigest:
+def _digest(connection: psycopg.Connection, table: Table, name: str, counted: Collection[str] = ()) -> TableDigest:
     if f"{table.schema}.{table.name}" in counted:
         rows, sum64 = int(one(connection, digest.count_query(table.schema, table.name))), None
     else:
