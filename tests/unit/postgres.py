@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,9 +21,15 @@ from drillbook.target import Target, parse_target
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Cluster]:
     """A running server of the newest installed version; its user is `keeper`."""
-    found = binaries.installed(binaries.SERVER)[-1]
+    with running(binaries.installed(binaries.SERVER)[-1]) as cluster:
+        yield cluster
+
+
+@contextmanager
+def running(found: binaries.Binaries, user: str = "keeper") -> Iterator[Cluster]:
+    """A server of these programs, gone at the end of the block."""
     with tempfile.TemporaryDirectory(prefix="drillbook-t-") as folder:
-        cluster = Cluster(found, Path(folder), "keeper")
+        cluster = Cluster(found, Path(folder), user)
         clusters.initialise(cluster)
         clusters.start(cluster, clusters.FAST)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +38,9 @@ from drillbook.observe.kept import kept
 from drillbook.observe.live_tables import live_tables
 from drillbook.target import Target
 from drillbook.vault.catalog import Backup, Vault
-from drillbook.vault.proof import Tier
+from drillbook.vault.checksum import sha256
+from drillbook.vault.manifest import FILE
+from drillbook.vault.proof import PREFIX, Tier
 
 VERBS = (
     archive, backup, copies, *drilling.VERBS, drop_kept, dump, expire, move_tables, restore, restore_tables,
@@ -84,3 +87,11 @@ def put_back(target: Target, taken: Backup, choice: Wanted = EVERYTHING) -> dict
 def drop_plan(target: Target, *asked: str) -> Plan:
     """The plan of 04-restore with drop_kept."""
     return plan_drop(target.name, target.identity, kept(target, asked), asked, Vault.of(target).backups())
+
+
+def resign(folder: Path) -> None:
+    """Make the manifest's checksums agree with the files that are there, as a liar would."""
+    raw = json.loads((folder / FILE).read_text())
+    files = [file for file in folder.rglob("*") if file.is_file() and not file.name.startswith((FILE, PREFIX))]
+    raw["checksums"] = {file.relative_to(folder).as_posix(): sha256(file) for file in files}
+    (folder / FILE).write_text(json.dumps(raw))

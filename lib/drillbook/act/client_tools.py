@@ -62,13 +62,13 @@ class ClientTools:
             return (self.binaries.program(program), *server, *words)
         return (*self.prefix, "--name", name, "--entrypoint", program, *self.suffix, *server, *words)
 
-    def run(self, program: str, *words: str, timeout: float) -> Completed:
-        """Run one to its end; any exit code but 0 is an error.
+    def run(self, program: str, *words: str, timeout: float, stdin: str = "") -> Completed:
+        """Run one to its end, with *stdin* to read; any exit code but 0 is an error.
 
         Raises:
             CommandFailed: with the code and the last lines of what it said.
         """
-        with self.started(program, *words) as running:
+        with self.started(program, *words, stdin=stdin) as running:
             return running.wait(timeout)
 
     def succeeds(self, program: str, *words: str, timeout: float) -> bool:
@@ -77,12 +77,14 @@ class ClientTools:
             return running.ended(timeout).code == 0
 
     @contextmanager
-    def started(self, program: str, *words: str) -> Iterator[Running]:
+    def started(self, program: str, *words: str, stdin: str = "") -> Iterator[Running]:
         """The program, running beside us; at the end of the block it is ended if it still runs."""
         name = f"drillbook-{program.replace('_', '-')}-{secrets.token_hex(4)}"
         argv = self.argv(program, name, words)
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            process = subprocess.Popen(list(argv), stdout=out, stderr=err, stdin=subprocess.DEVNULL, env=self.env)
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as given:
+            given.write(stdin.encode())
+            given.seek(0)
+            process = subprocess.Popen(list(argv), stdout=out, stderr=err, stdin=given, env=self.env)
             try:
                 yield Running(argv, process, out, err, time.monotonic())
             finally:
@@ -176,7 +178,7 @@ def _escaped(password: str) -> str:
 def _helper(target: Target, key: str, folder: Path, label: str, private: Path, where: Place) -> ClientTools:
     container = engine.container_of(target, declared(target, key).service)
     prefix = (
-        "docker", "run", "--rm", "--label", f"drillbook.helper={label}", "--network", f"container:{container.id}",
+        "docker", "run", "--rm", "-i", "--label", f"drillbook.helper={label}", "--network", f"container:{container.id}",
         "--user", f"{os.getuid()}:{os.getgid()}", "-v", f"{folder}:{INSIDE}", "-v", f"{private}:{KEYS}:ro",
         "-e", f"PGPASSFILE={KEYS}/pgpass",
     )  # fmt: skip

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from drillbook.act import roles, settings
+from drillbook.act import pg_restore, roles, settings
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import cleanup, guarded
 from drillbook.act.opened import opened
@@ -24,6 +25,7 @@ from drillbook.decide.sample import sampled
 from drillbook.decide.sound import sound
 from drillbook.errors import RunbookError
 from drillbook.observe import database
+from drillbook.observe.role_facts import differing_roles, role_facts
 from drillbook.vault import checksum, manifest
 from drillbook.vault.catalog import Backup, Vault
 from drillbook.vault.proof import PREFIX
@@ -128,9 +130,13 @@ def restore_roles(step: Step, context: Context) -> Mapping[str, Any]:
             server.client("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "postgres", timeout=300, stdin=script)
         with server.connect("postgres") as connection:
             rows = connection.execute("SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1").fetchall()
+            seen = role_facts(connection, source.role_passwords)
         missing = sorted(set(source.role_names) - {row[0] for row in rows})
         if missing:
             raise RunbookError(f"roles are missing: {', '.join(missing)}")
+        differ = differing_roles(source.role_facts, seen, server.version.split(".")[0] == str(source.major))
+        if source.role_facts and differ:
+            raise RunbookError(f"roles differ: {', '.join(differ)}")
         return f"{len(rows)} roles"
 
     return {"verdict": drill.attempt(f"{key}:roles", f"{len(source.role_names)} roles", restored)}
@@ -148,8 +154,9 @@ def restore_database(step: Step, context: Context) -> Mapping[str, Any]:
         began = time.monotonic()
         with drill.timed():
             _create(server, step.subject, key, entry.content, context)
-            words = ("-d", step.subject, "-j", str(step.args["jobs"]), "--exit-on-error", "--no-tablespaces")
-            server.client("pg_restore", *words, f"{server.backup}/{entry.folder}", timeout=step.timeout_seconds)
+            run = partial(server.client, "pg_restore", timeout=step.timeout_seconds)
+            place = f"{server.backup}/{entry.folder}"
+            pg_restore.restore(run, place, ("-d", pg_restore.dsn(step.subject)), int(step.args["jobs"]))
             with server.connect("postgres") as connection:
                 settings.apply(connection, step.subject, entry.content)
         return f"restored in {time.monotonic() - began:.1f} s"

@@ -10,6 +10,7 @@ import psycopg
 from drillbook.act.drill import Drill, under_way
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import guarded
+from drillbook.act.pg_restore import dsn
 from drillbook.act.scratch import Scratch
 from drillbook.decide.evidence import Verdict
 from drillbook.decide.plan import Step
@@ -76,7 +77,7 @@ def amcheck(step: Step, context: Context) -> Mapping[str, Any]:
     if why:
         drill.left_out.append({"id": name, "why": why})
         return {"left_out": why}
-    argv = server.argv("pg_amcheck", "-d", step.subject, "-j", str(step.args["jobs"]), "--install-missing")
+    argv = server.argv("pg_amcheck", "-j", str(step.args["jobs"]), "--install-missing", dsn(step.subject))
     done = run(argv, timeout=step.timeout_seconds, env=server.env)
     verdict: Verdict = "pass" if done.code == 0 else "fail" if done.code == DAMAGED else "unknown"
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]

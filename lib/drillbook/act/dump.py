@@ -10,6 +10,7 @@ from drillbook.act.backup import opened, room
 from drillbook.act.client_tools import ClientTools, client_tools
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import guarded
+from drillbook.act.pg_restore import dsn
 from drillbook.decide.plan import Step
 from drillbook.errors import DatabaseDown, RunbookError
 from drillbook.observe import database
@@ -52,7 +53,7 @@ def _dump(
         connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'".encode())
         states = database.sequences(connection)  # before the dump: they only grow, and no snapshot holds them
         words = (
-            "-d", _dsn(step.subject), "-Fd", "-j", jobs, "-Z", method, "--snapshot", snapshot, "--no-sync",
+            "-d", dsn(step.subject), "-Fd", "-j", jobs, "-Z", method, "--snapshot", snapshot, "--no-sync",
             "--lock-wait-timeout", f"{LOCK_SECONDS}s", "-f", tools.path(relative),
         )  # fmt: skip
         with _holders_told(context, key), tools.started("pg_dump", *words) as running:
@@ -83,12 +84,6 @@ def _holders_told(context: Context, key: str) -> Iterator[None]:
         raise RunbookError(f"{told}: {error.fact}", hint) from error
 
 
-def _dsn(dbname: str) -> str:
-    """A name that libpq takes as a name, whatever is in it."""
-    escaped = dbname.replace("\\", "\\\\").replace("'", "\\'")
-    return f"dbname='{escaped}'"
-
-
 def compression(tools: ClientTools, dbname: str, major: int) -> str:
     """`zstd:3` where these programs can, else `6`, which every version takes for gzip."""
     if (tools.binaries.major if tools.binaries else major) < 16:
@@ -101,5 +96,5 @@ def compresses(tools: ClientTools, dbname: str, method: str) -> bool:
 
     Asked by dumping nothing; not synced, for /dev/null cannot be.
     """
-    words = ("-d", _dsn(dbname), "-Fc", "-Z", method, "-s", "-N", "*", "--no-sync", "-f", "/dev/null")
+    words = ("-d", dsn(dbname), "-Fc", "-Z", method, "-s", "-N", "*", "--no-sync", "-f", "/dev/null")
     return tools.succeeds("pg_dump", *words, timeout=PROBE_SECONDS)

@@ -13,6 +13,7 @@ from psycopg import sql
 from drillbook.act.client_tools import client_tools
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import guarded
+from drillbook.act.pg_restore import dsn
 from drillbook.act.restore import chosen, files
 from drillbook.act.restore_tables import all_pass, compared, content_of, names_of
 from drillbook.decide.plan import Step
@@ -126,8 +127,8 @@ def _definitions(step: Step, context: Context) -> str:
     entry, key = backup.whole().databases[step.args["key"]], str(step.args["key"])
     with client_tools(context.target, key, files(context), context.folder.name, entry.content.major) as tools:
         words = tuple(word for name in step.args["make"] for word in ("-t", name))
-        done = tools.run("pg_dump", "-d", str(step.args["beside"]), "--schema-only", "--no-tablespaces", "-E", "UTF8",
-                         *words, timeout=600)  # fmt: skip
+        own = ("-d", dsn(str(step.args["beside"])), "--schema-only", "--no-tablespaces", "-E", "UTF8")
+        done = tools.run("pg_dump", *own, *words, timeout=600)
     return re.sub(r"(?m)^\\(un)?restrict \w+$", "", done.stdout)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from drillbook.act import roles, settings
+from drillbook.act import pg_restore, roles, settings
 from drillbook.act.client_tools import client_tools
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import cleanup, finish, guarded
@@ -98,13 +100,15 @@ def restore_beside(step: Step, context: Context) -> Mapping[str, Any]:
         switched = not exists(connection, name) and is_switched(connection, step, context)
         if switched or not begun(connection, name, entry.content, backup):
             return {"database": name, "restored": "before this"}
-    words = ("-d", name, "-j", str(step.args["jobs"]), "--exit-on-error", "--no-tablespaces")
     label, major = context.folder.name, int(step.args["major"])
     with client_tools(context.target, key, files(context), label, major) as tools:
-        done = tools.run("pg_restore", *words, tools.path(entry.folder), timeout=step.timeout_seconds)
+        began = time.monotonic()
+        run = partial(tools.run, "pg_restore", timeout=step.timeout_seconds)
+        pg_restore.restore(run, tools.path(entry.folder), ("-d", pg_restore.dsn(name)), int(step.args["jobs"]))
+        seconds = time.monotonic() - began
     with writer(context.target, key) as connection:
         settings.apply(connection, name, marked(entry.content, name, context))
-    return {"database": name, "rows": entry.content.rows, "seconds": round(done.seconds, 3)}
+    return {"database": name, "rows": entry.content.rows, "seconds": round(seconds, 3)}
 
 
 def begun(connection: psycopg.Connection, name: str, content: DatabaseContent, backup: Backup) -> bool:

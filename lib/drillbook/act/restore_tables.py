@@ -12,6 +12,7 @@ from drillbook.act import settings
 from drillbook.act.client_tools import client_tools
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import guarded
+from drillbook.act.pg_restore import dsn
 from drillbook.act.restore import begun, chosen, files, marked
 from drillbook.act.switch import comment_of, exists, remove, writer
 from drillbook.decide.compare import compare_tables
@@ -40,7 +41,7 @@ def restore_tables(step: Step, context: Context) -> Mapping[str, Any]:
             return {"database": name, "restored": "before this"}
     major, label = int(step.args["major"]), context.folder.name
     with client_tools(context.target, key, files(context), label, major) as tools:
-        source, words = tools.path(str(step.args["folder"])), ("-d", name, "--exit-on-error", "--no-tablespaces")
+        source, words = tools.path(str(step.args["folder"])), ("-d", dsn(name), "--exit-on-error", "--no-tablespaces")
         wait = step.timeout_seconds
         tools.run("pg_restore", *words, "--section=pre-data", source, timeout=wait)
         for schema, tables in _by_schema(step).items():

@@ -8,9 +8,11 @@ from drillbook.act.backup import opened, room
 from drillbook.act.client_tools import client_tools
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import guarded
+from drillbook.act.pg_restore import dsn
 from drillbook.decide.plan import Step
 from drillbook.errors import RunbookError
 from drillbook.observe.data import maintenance
+from drillbook.observe.role_facts import role_facts
 from drillbook.vault.manifest import ServerEntry
 
 SYSTEM = "pg_"
@@ -34,10 +36,12 @@ def dump_roles(step: Step, context: Context) -> dict[str, Any]:
             _dumpall(step, context, ("--tablespaces-only",), f"roles/{key}.tablespaces.sql")
     facts = step.args["server"]
     passwords = "--no-role-passwords" not in words
+    with maintenance(context.target, key) as connection:
+        seen = role_facts(connection, passwords)
     backup.servers[key] = ServerEntry(
         version=facts["version"], user=facts["bootstrap_user"], image_id=facts["image_id"],
         image_ref=facts["image_ref"], system_identifier=facts["system_identifier"], preload=facts["preload"],
-        roles=relative, role_names=names, role_passwords=passwords, tablespaces=spaces,
+        roles=relative, role_names=names, role_passwords=passwords, role_facts=seen, tablespaces=spaces,
     )  # fmt: skip
     return {"roles": len(names), "passwords": passwords, "tablespaces": len(spaces)}
 
@@ -45,7 +49,7 @@ def dump_roles(step: Step, context: Context) -> dict[str, Any]:
 def _dumpall(step: Step, context: Context, words: tuple[str, ...], relative: str) -> None:
     folder, key = opened(context).folder, str(step.args["key"])
     with client_tools(context.target, key, folder, context.folder.name, int(step.args["major"])) as tools:
-        own = (*words, "-l", context.target.databases[key].dbname, "-f", tools.path(relative))
+        own = (*words, "-l", dsn(context.target.databases[key].dbname), "-f", tools.path(relative))
         # older minor releases know no --restrict-key, and write no random token that it would fix
         if not tools.succeeds("pg_dumpall", *own, "--restrict-key", RESTRICT_KEY, timeout=step.timeout_seconds):
             tools.run("pg_dumpall", *own, timeout=step.timeout_seconds)

@@ -69,8 +69,8 @@ def statements(name: str, content: DatabaseContent) -> list[sql.Composed]:
     found += _grants(database, json.loads(content.grants.get("database", "{}")))
     for key, value in content.settings.items():
         if key.startswith("set:"):
-            _, role, name = key.split(":", 2)
-            found.append(_setting(database, role, name, value))
+            role, _, variable = key.removeprefix("set:").rpartition(":")  # a role's name may have colons in it
+            found.append(_setting(database, role, variable, value))
     return found
 
 

@@ -94,12 +94,24 @@ ATTRIBUTE_OPTIONS: LiteralString = (
     "ORDER BY o.n)::text, '{}')"
 )
 
+BODY: LiteralString = (
+    "CASE WHEN pg_get_functiondef(p.oid) ~ E'\\nBEGIN ATOMIC\\n' THEN regexp_replace(pg_get_functiondef(p.oid), "
+    "E' AS (\"([^\"]|\"\")+\"|[\\\\w$]+)(?=[,;]?$)', '', 'gn') ELSE pg_get_functiondef(p.oid) END"
+)
+"""A function as it was written; without the names of columns where the server writes it from its parsed body.
+
+There a nameless column comes back from a restore with a name, which nobody can see from outside.
+"""
+
 OBJECTS: dict[str, LiteralString] = {
     "schema": "SELECT quote_ident(n.nspname), 'schema' FROM pg_namespace AS n WHERE " + SCHEMAS + " AND "
     + mine("pg_namespace", "n.oid"),
     "table": "SELECT c.oid::regclass::text, concat_ws(' ', c.relkind, c.relpersistence, pg_get_partkeydef(c.oid), "
     "pg_get_expr(c.relpartbound, c.oid), c.reloptions::text, CASE WHEN c.relrowsecurity THEN 'rls' END, "
     "CASE WHEN c.relforcerowsecurity THEN 'forced' END, 'replica ' || c.relreplident::text, "
+    "CASE WHEN c.reloftype <> 0 THEN 'of ' || format_type(c.reloftype, NULL) END, "
+    "(SELECT 'using ' || m.amname FROM pg_am AS m WHERE m.oid = c.relam AND m.amname <> 'heap'), "
+    "(SELECT 'toast ' || o.reloptions::text FROM pg_class AS o WHERE o.oid = c.reltoastrelid), "
     "(SELECT 'inherits ' || string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno) FROM pg_inherits AS i "
     "WHERE i.inhrelid = c.oid)) " + relations("'r', 'p'"),
     "foreign_table": "SELECT c.oid::regclass::text, (SELECT s.srvname || ' ' || coalesce(f.ftoptions::text, '') "
@@ -107,6 +119,8 @@ OBJECTS: dict[str, LiteralString] = {
     + relations("'f'"),
     "column": "SELECT c.oid::regclass::text || '.' || quote_ident(a.attname), concat_ws(' ', "
     "format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END, "
+    "(SELECT '(unvalidated)' FROM pg_constraint AS k WHERE k.contype = 'n' AND k.conrelid = c.oid "
+    "AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated), "
     "CASE WHEN a.attidentity <> '' THEN 'identity ' || a.attidentity::text END, "
     "CASE WHEN a.attgenerated <> '' THEN 'generated ' || a.attgenerated::text END, "
     "(SELECT 'default ' || pg_get_expr(e.adbin, e.adrelid) FROM pg_attrdef AS e "
@@ -114,12 +128,20 @@ OBJECTS: dict[str, LiteralString] = {
     "(SELECT 'collate ' || l.oid::regcollation::text FROM pg_collation AS l JOIN pg_type AS t ON t.oid = a.atttypid "
     "WHERE l.oid = a.attcollation AND l.oid <> t.typcollation), "
     "CASE WHEN a.attstorage <> (SELECT t.typstorage FROM pg_type AS t WHERE t.oid = a.atttypid) "
-    "THEN 'storage ' || a.attstorage::text END, " + ATTRIBUTE_OPTIONS + ") "
+    "THEN 'storage ' || a.attstorage::text END, " + ATTRIBUTE_OPTIONS + ", "
+    "'compression ' || nullif(to_jsonb(a) ->> 'attcompression', ''), (SELECT md5(string_agg(o, ',' ORDER BY o)) FROM "
+    "unnest(a.attfdwoptions) AS o), "
+    "CASE WHEN a.attstattarget >= 0 THEN 'statistics ' || a.attstattarget END) "
     "FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-    "WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND "
-    + SCHEMAS + " AND " + mine("pg_class", "c.oid"),
+    "WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'v', 'm') "
+    "AND c.relpersistence <> 't' AND " + SCHEMAS + " AND " + mine("pg_class", "c.oid"),
     "index": "SELECT c.oid::regclass::text, pg_get_indexdef(c.oid) || CASE WHEN i.indisvalid THEN '' ELSE ' INVALID' "
-    "END || CASE WHEN i.indisclustered THEN ' CLUSTERED' ELSE '' END FROM pg_index AS i "
+    "END || CASE WHEN i.indisclustered THEN ' CLUSTERED' ELSE '' END || CASE WHEN i.indisreplident "
+    "THEN ' REPLICA IDENTITY' ELSE '' END || coalesce((SELECT ' of ' || h.inhparent::regclass::text FROM pg_inherits "
+    "AS h WHERE h.inhrelid = c.oid), '') || coalesce((SELECT ' statistics ' || string_agg(a.attnum || ':' || "
+    "a.attstattarget, ' ' ORDER BY a.attnum) FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attstattarget >= "
+    "0), "
+    "'') FROM pg_index AS i "
     "JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
     "WHERE c.relpersistence <> 't' AND " + SCHEMAS + " AND " + mine("pg_class", "i.indrelid"),
     "foreign_key": "SELECT k.conrelid::regclass::text || '.' || quote_ident(k.conname), pg_get_constraintdef(k.oid) "
@@ -132,15 +154,17 @@ OBJECTS: dict[str, LiteralString] = {
     + SCHEMAS + " AND " + mine("pg_class", "k.conrelid"),
     "view": "SELECT c.oid::regclass::text, concat_ws(' ', pg_get_viewdef(c.oid), c.reloptions::text) "
     + relations("'v'"),
-    "materialized_view": "SELECT c.oid::regclass::text, pg_get_viewdef(c.oid) " + relations("'m'"),
+    "materialized_view": "SELECT c.oid::regclass::text, concat_ws(' ', pg_get_viewdef(c.oid), c.reloptions::text, "
+    "CASE WHEN NOT c.relispopulated THEN 'with no data' END) " + relations("'m'"),
     "sequence": "SELECT c.oid::regclass::text, (SELECT concat_ws(' ', format_type(s.seqtypid, NULL), s.seqstart, "
     "s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle) FROM pg_sequence AS s WHERE s.seqrelid = c.oid) || "
     "coalesce((SELECT ' owned by ' || d.refobjid::regclass::text || '.' || a.attname FROM pg_depend AS d "
     "JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid WHERE d.objid = c.oid "
     "AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') LIMIT 1), '') " + relations("'S'"),
     "function": "SELECT p.oid::regprocedure::text, CASE WHEN p.prokind = 'a' THEN (SELECT concat_ws(' ', 'aggregate', "
-    "g.aggtransfn::regprocedure, g.aggfinalfn::regproc, g.aggcombinefn::regproc, g.aggtranstype::regtype, "
-    "g.agginitval, g.aggkind) FROM pg_aggregate AS g WHERE g.aggfnoid = p.oid) ELSE pg_get_functiondef(p.oid) END "
+    "to_jsonb(g) - '{aggtranstype,aggmtranstype,aggsortop}'::text[], g.aggtranstype::regtype, "
+    "g.aggmtranstype::regtype, g.aggsortop::regoperator, p.proparallel) FROM pg_aggregate AS g WHERE g.aggfnoid = "
+    "p.oid) ELSE " + BODY + " END "
     "FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE " + SCHEMAS + " AND "
     + mine("pg_proc", "p.oid") + " AND NOT EXISTS (SELECT FROM pg_depend AS x WHERE x.classid = 'pg_proc'::regclass "
     "AND x.objid = p.oid AND x.deptype = 'i')",
@@ -153,91 +177,31 @@ OBJECTS: dict[str, LiteralString] = {
     "JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE r.rulename <> '_RETURN' AND " + SCHEMAS + " AND "
     + mine("pg_class", "c.oid"),
     "policy": "SELECT p.polrelid::regclass::text || '.' || quote_ident(p.polname), concat_ws(' ', p.polcmd, "
-    "p.polpermissive, (SELECT string_agg(coalesce(pg_get_userbyid(nullif(r, 0)), 'public'), ',' ORDER BY 1) "
-    "FROM unnest(p.polroles) AS r), pg_get_expr(p.polqual, p.polrelid), '/', "
+    "p.polpermissive, (SELECT string_agg(coalesce(pg_get_userbyid(nullif(r, 0)), 'public'), ',' "
+    "ORDER BY pg_get_userbyid(nullif(r, 0))) FROM unnest(p.polroles) AS r), pg_get_expr(p.polqual, p.polrelid), '/', "
     "pg_get_expr(p.polwithcheck, p.polrelid)) FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid "
     "JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE " + SCHEMAS + " AND " + mine("pg_class", "c.oid"),
     "type": "SELECT format_type(t.oid, NULL), CASE t.typtype "
     "WHEN 'e' THEN 'enum ' || coalesce((SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) "
     "FROM pg_enum AS e WHERE e.enumtypid = t.oid), '') "
     "WHEN 'd' THEN concat_ws(' ', 'domain', format_type(t.typbasetype, t.typtypmod), "
-    "CASE WHEN t.typnotnull THEN 'not null' END, t.typdefault, (SELECT string_agg(quote_ident(k.conname) || ' ' || "
+    "CASE WHEN t.typnotnull THEN 'not null' END, t.typdefault, (SELECT 'collate ' || "
+    "t.typcollation::regcollation::text "
+    "FROM pg_type AS b WHERE b.oid = t.typbasetype AND b.typcollation <> t.typcollation), (SELECT "
+    "string_agg(quote_ident(k.conname) || ' ' || "
     "pg_get_constraintdef(k.oid), ', ' ORDER BY k.conname) FROM pg_constraint AS k "
     "WHERE k.contypid = t.oid AND k.contype = 'c')) "
     "WHEN 'c' THEN 'composite ' || coalesce((SELECT string_agg(quote_ident(a.attname) || ' ' || "
-    "format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum) FROM pg_attribute AS a "
+    "format_type(a.atttypid, a.atttypmod) || ' ' || a.attcollation::regcollation::text, ', ' ORDER BY a.attnum) "
+    "FROM pg_attribute AS a "
     "WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped), '') "
-    "WHEN 'r' THEN 'range ' || (SELECT format_type(g.rngsubtype, NULL) FROM pg_range AS g WHERE g.rngtypid = t.oid) "
-    "ELSE 'base' END FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace "
+    "WHEN 'r' THEN 'range ' || (SELECT concat_ws(' ', format_type(g.rngsubtype, NULL), g.rngcollation::regcollation, "
+    "(pg_identify_object('pg_opclass'::regclass, g.rngsubopc, 0)).identity, g.rngcanonical, g.rngsubdiff, "
+    "(to_jsonb(g) ->> 'rngmultitypid')::regtype) FROM pg_range AS g WHERE g.rngtypid = t.oid) "
+    "WHEN 'p' THEN 'shell' ELSE concat_ws(' ', 'base', t.typlen, t.typinput, t.typoutput, t.typreceive, t.typsend, "
+    "t.typdelim, t.typalign, t.typstorage, t.typcategory, t.typdefault) END FROM pg_type AS t JOIN pg_namespace AS n "
+    "ON n.oid = t.typnamespace "
     "LEFT JOIN pg_class AS c ON c.oid = t.typrelid WHERE (t.typtype IN ('e', 'd', 'r') OR t.typtype = 'c' "
-    "AND c.relkind = 'c' OR t.typtype = 'b' AND t.typelem = 0) AND " + SCHEMAS + " AND " + mine("pg_type", "t.oid"),
-    "statistics": "SELECT quote_ident(n.nspname) || '.' || quote_ident(s.stxname), pg_get_statisticsobjdef(s.oid) "
-    "FROM pg_statistic_ext AS s JOIN pg_namespace AS n ON n.oid = s.stxnamespace WHERE " + SCHEMAS,
-    "comment": "SELECT i.type || ' ' || i.identity, o.description FROM pg_description AS o, LATERAL "
-    "pg_identify_object(o.classoid, o.objoid, o.objsubid) AS i WHERE o.objoid >= 16384 AND i.identity IS NOT NULL "
-    "AND o.classoid <> 'pg_largeobject'::regclass AND coalesce(i.schema, '') !~ '^pg_(toast|temp)' "
-    "AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = o.classoid AND d.objid = o.objoid "
-    "AND d.deptype = 'e')",
-    "publication": "SELECT quote_ident(p.pubname), concat_ws(' ', p.puballtables, p.pubinsert, p.pubupdate, "
-    "p.pubdelete, p.pubtruncate, (SELECT string_agg(r.prrelid::regclass::text, ', ' ORDER BY r.prrelid::regclass::text)"
-    " FROM pg_publication_rel AS r WHERE r.prpubid = p.oid)) FROM pg_publication AS p",
-    "event_trigger": "SELECT quote_ident(e.evtname), concat_ws(' ', e.evtevent, e.evtfoid::regprocedure, e.evtenabled, "
-    "e.evttags::text) FROM pg_event_trigger AS e WHERE " + mine("pg_event_trigger", "e.oid"),
+    "AND c.relkind = 'c' OR t.typtype = 'b' AND t.typelem = 0 OR NOT t.typisdefined) AND " + SCHEMAS + " AND "
+    + mine("pg_type", "t.oid"),
 }  # fmt: skip
-
-OTHER_CATALOGS: tuple[LiteralString, ...] = (
-    "pg_collation", "pg_operator", "pg_opclass", "pg_opfamily", "pg_cast", "pg_conversion", "pg_ts_config",
-    "pg_ts_dict", "pg_foreign_server", "pg_foreign_data_wrapper", "pg_language", "pg_transform", "pg_am",
-)  # fmt: skip
-
-
-def other(catalog: LiteralString) -> LiteralString:
-    """(kind, name) of the objects in *catalog* that someone made: that they are there is what is compared."""
-    return (
-        "SELECT replace(i.type, ' ', '_'), i.identity FROM " + catalog + " AS x, LATERAL pg_identify_object('"
-        + catalog + "'::regclass, x.oid, 0) AS i WHERE x.oid >= 16384 AND " + mine("pg_catalog." + catalog, "x.oid")
-    )  # fmt: skip
-
-
-def _acl(acl: LiteralString, kind: LiteralString, owner: LiteralString) -> LiteralString:
-    """The ACL as sorted JSON, null when it only says what the default says."""
-    exploded: LiteralString = (
-        "(SELECT jsonb_agg(DISTINCT jsonb_build_array(coalesce(pg_get_userbyid(nullif(e.grantee, 0)), ''), "
-        "e.privilege_type, e.is_grantable)) FROM aclexplode("
-    )
-    default: LiteralString = "acldefault('" + kind + "', " + owner + ")"
-    whole: LiteralString = "coalesce(" + exploded + acl + ") AS e), '[]')"
-    return "CASE WHEN " + acl + " IS NULL THEN NULL ELSE nullif(" + whole + ", " + exploded + default + ") AS e)) END"
-
-
-def _grant(name: LiteralString, acl: LiteralString, kind: LiteralString, owner: LiteralString) -> LiteralString:
-    return (
-        "SELECT " + name + ", jsonb_build_object('owner', pg_get_userbyid(" + owner + "), 'acl', "
-        + _acl(acl, kind, owner) + ")::text "
-    )  # fmt: skip
-
-
-GRANTS: tuple[LiteralString, ...] = (
-    _grant("'database'", "x.datacl", "d", "x.datdba") + "FROM pg_database AS x WHERE x.datname = current_database()",
-    _grant("'schema ' || quote_ident(n.nspname)", "n.nspacl", "n", "n.nspowner") + "FROM pg_namespace AS n WHERE "
-    + SCHEMAS + " AND " + mine("pg_namespace", "n.oid"),
-    _grant("'table ' || c.oid::regclass::text", "c.relacl", "r", "c.relowner")
-    + relations("'r', 'p', 'v', 'm', 'f'"),
-    _grant("'sequence ' || c.oid::regclass::text", "c.relacl", "s", "c.relowner") + relations("'S'"),
-    _grant("'function ' || p.oid::regprocedure::text", "p.proacl", "f", "p.proowner") + "FROM pg_proc AS p "
-    "JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE " + SCHEMAS + " AND " + mine("pg_proc", "p.oid"),
-    _grant("'type ' || format_type(t.oid, NULL)", "t.typacl", "T", "t.typowner") + "FROM pg_type AS t "
-    "JOIN pg_namespace AS n ON n.oid = t.typnamespace LEFT JOIN pg_class AS c ON c.oid = t.typrelid "
-    "WHERE (t.typtype IN ('e', 'd', 'r') OR c.relkind = 'c') AND " + SCHEMAS + " AND " + mine("pg_type", "t.oid"),
-    _grant("'large_object ' || o.oid", "o.lomacl", "L", "o.lomowner") + "FROM pg_largeobject_metadata AS o",
-    _grant("'foreign_server ' || quote_ident(s.srvname)", "s.srvacl", "S", "s.srvowner")
-    + "FROM pg_foreign_server AS s WHERE " + mine("pg_foreign_server", "s.oid"),
-    "SELECT 'column ' || c.oid::regclass::text || '.' || quote_ident(a.attname), "
-    + _acl("a.attacl", "c", "c.relowner") + "::text FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid "
-    "JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND " + SCHEMAS
-    + " AND " + mine("pg_class", "c.oid"),
-    "SELECT concat_ws(' ', 'default', pg_get_userbyid(d.defaclrole), d.defaclnamespace::regnamespace, "
-    "d.defaclobjtype), "
-    "(SELECT jsonb_agg(DISTINCT jsonb_build_array(coalesce(pg_get_userbyid(nullif(e.grantee, 0)), ''), "
-    "e.privilege_type, e.is_grantable))::text FROM aclexplode(d.defaclacl) AS e) FROM pg_default_acl AS d",
-)  # fmt: skip

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from drillbook.errors import BadTarget, DatabaseDown, EngineDown, RunbookError
-from drillbook.observe import catalog_sql, digest
+from drillbook.observe import catalog_grants, catalog_other, catalog_sql, digest
 from drillbook.observe import tables as look_at
 from drillbook.observe.digest import Column, Table
 from drillbook.observe.facts_data import DatabaseFact
@@ -234,19 +234,19 @@ def _large_objects(connection: psycopg.Connection, name: str) -> tuple[int, str]
 def schema_objects(connection: psycopg.Connection) -> dict[str, str]:
     """`kind:name` → definition of everything in the schema. Changes nothing."""
     found = {}
-    for kind, query in catalog_sql.OBJECTS.items():
+    for kind, query in {**catalog_sql.OBJECTS, **catalog_other.OBJECTS}.items():
         for name, definition in connection.execute(query).fetchall():
             found[f"{kind}:{name}"] = str(definition)
-    for catalog in catalog_sql.OTHER_CATALOGS:
-        for kind, name in connection.execute(catalog_sql.other(catalog)).fetchall():
-            found[f"{kind}:{name}"] = kind
+    for catalog in catalog_other.CATALOGS:
+        for kind, name, definition in connection.execute(catalog_other.other(catalog)).fetchall():
+            found[f"{kind}:{name}"] = str(definition)
     return found
 
 
 def grants(connection: psycopg.Connection) -> dict[str, str]:
     """object → its owner and ACL as JSON; an ACL that says what the default says is null."""
     found: dict[str, str] = {}
-    for query in catalog_sql.GRANTS:
+    for query in catalog_grants.GRANTS:
         for name, value in connection.execute(query).fetchall():
             if value is not None:
                 found[str(name)] = json.dumps(json.loads(value), sort_keys=True)

@@ -29,6 +29,8 @@ OLDEST_MAJOR = 12
 # pg_type.oid of: bool bytea "char" name int8 int2 int4 text oid varchar date time timestamp timestamptz uuid
 IDENTICAL = frozenset({16, 17, 18, 19, 20, 21, 23, 25, 26, 1043, 1082, 1083, 1114, 1184, 2950})
 BPCHAR = 1042
+XML = 142
+FIRST_MADE = 16384  # FirstNormalObjectId: types from here on were made by somebody
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,15 @@ def algorithm(major: int) -> str:
 def expression(column: Column) -> sql.Composable:
     """*column* in the form that is hashed.
 
-    bpchar goes through its send function: a cast to text would drop its trailing blanks.
+    bpchar goes through its send function: a cast to text would drop its trailing blanks. Within a row a value is
+    written by its output function, as a dump does it: for xml, whose cast keeps a declaration that the dump leaves
+    out, and for a type that somebody made, whose cast may be anything that somebody made too.
     """
     name = sql.SQL("t.{}").format(sql.Identifier(column.name))
     if column.type_oid == BPCHAR:
         return sql.SQL("bpcharsend({})").format(name)
+    if column.type_oid == XML or column.type_oid >= FIRST_MADE:
+        return sql.SQL("ROW({})::text").format(name)
     if column.type_oid not in IDENTICAL:
         return sql.SQL("({})::text").format(name)
     if column.collated:

@@ -15,6 +15,7 @@ from drillbook.errors import CheckFailed, NotThisIncident
 from drillbook.observe.data import data_facts
 from drillbook.observe.database import connect, row_counts
 from drillbook.observe.places import DataFacts
+from drillbook.observe.server import one
 from drillbook.run.session import Run
 from drillbook.show import history, tables
 from drillbook.show.view import callout, table
@@ -33,13 +34,19 @@ class BackupRun(Run):
     def observe(self) -> DataFacts:
         """What holds data: databases with their tables and rows, and volumes, as a table."""
         self.facts = data_facts(self.target)
-        self.rows = {key: self._rows(key) for key, place in self.facts.databases.items() if place.exists}
+        there = [key for key, place in self.facts.databases.items() if place.exists]
+        self.rows = {key: self._rows(key) for key in there}
+        self.large_objects = {key: self._large_objects(key) for key in there}
         self.note("observe", self._table())
         return self.facts
 
     def _rows(self, key: str) -> dict[str, int]:
         with connect(self.target, key) as connection:
             return dict(row_counts(connection))
+
+    def _large_objects(self, key: str) -> int:
+        with connect(self.target, key) as connection:
+            return int(one(connection, "SELECT count(*) FROM pg_largeobject_metadata"))
 
     def _table(self) -> Any:
         databases = [
@@ -56,15 +63,15 @@ class BackupRun(Run):
         return table("Databases", databases) + table("Other volumes", volumes)
 
     def confirm(self, facts: DataFacts) -> None:
-        """That there is something to save.
+        """That there is something to save; one database without a table is no reason to leave the others.
 
         Raises:
-            NotThisIncident: every database is there, but not one table is in them.
+            NotThisIncident: every database is there, but not one table or large object is in them.
         """
-        if facts.databases and not any(self.rows.values()):
+        if facts.databases and not any(self.rows.values()) and not any(self.large_objects.values()):
             names = ", ".join(place.dbname for place in facts.databases.values())
             raise NotThisIncident(
-                f"{names} holds no table: a backup of it would be an empty one",
+                f"{names} holds no table and no large object: a backup of it would be an empty one",
                 "the data is already lost; 04-restore brings it back from the newest proven backup",
             )
         what = f"{len(facts.databases)} databases, {len(facts.volumes)} volumes"

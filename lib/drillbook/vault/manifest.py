@@ -33,7 +33,10 @@ class DumpEntry(Frozen):
 
 
 class ServerEntry(Frozen):
-    """The server that databases came from, and the file of its roles. `user` is its bootstrap superuser."""
+    """The server that databases came from, and the file of its roles. `user` is its bootstrap superuser.
+
+    `role_facts` are the roles as they were, to hold restored ones against.
+    """
 
     version: str
     user: str
@@ -44,6 +47,7 @@ class ServerEntry(Frozen):
     roles: str = ""
     role_names: tuple[str, ...] = ()
     role_passwords: bool = False
+    role_facts: dict[str, str] = Field(default_factory=dict)
     tablespaces: tuple[str, ...] = ()
 
     @property
