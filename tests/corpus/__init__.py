@@ -1,0 +1,1 @@
+"""Broken backups, made by a script, and what each judge says to them: `make corpus`."""

@@ -1,0 +1,161 @@
+"""Make the corpus, have every judge judge it, and write `docs/detection.md`; ends with 1 when drillbook is wrong once.
+
+PYTHONPATH=lib:tests/unit:tests python -m corpus FOLDER_OF_POSTGRESQL_PROGRAMS FIREDRILL
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+os.environ.setdefault("DRILLBOOK_HOME", str(ROOT))
+
+from postgres import running  # noqa: E402
+from rounds import resign  # noqa: E402
+
+from corpus import judges, page, sound  # noqa: E402
+from corpus.damage import BY_SHELL, DUMP, FOUND, SHELL, Case, cases  # noqa: E402
+from drillbook.act import images, install  # noqa: E402
+from drillbook.act.cluster import Cluster  # noqa: E402
+from drillbook.act.roles import without_role  # noqa: E402
+from drillbook.observe.binaries import Binaries  # noqa: E402
+from drillbook.vault.catalog import Backup  # noqa: E402
+
+WORKERS = 2
+IMAGE = "drillbook-corpus"
+
+
+@dataclass
+class Work:
+    """What every judgement needs; made before the workers are forked."""
+
+    folder: Path
+    server: Cluster
+    taken: dict[str, Backup]
+    cases: list[Case] = field(default_factory=list)
+    firedrill: judges.Firedrill | None = None
+
+
+WORK: list[Work] = []
+
+
+def main(programs: Path, firedrill: Path) -> int:
+    began = time.monotonic()
+    os.environ["PATH"] = f"{programs}:{os.environ['PATH']}"  # the only ones here that know lz4 and zstd
+    with tempfile.TemporaryDirectory(prefix="corpus-") as name, running(_binaries(programs), "postgres") as server:
+        os.environ["DRILLBOOK_OUTPUTS"] = str(Path(name) / "outputs")
+        work = prepare(Path(name), server)
+        with fire(work, programs, firedrill) as work.firedrill:
+            WORK.append(work)
+            judged = judge(work)
+    text = page.text(work.cases, judged, _binaries(programs).version, ran=work.firedrill is not None)
+    if work.firedrill is not None:
+        (ROOT / "docs" / "detection.md").write_text(text)
+    wrong = page.wrong(work.cases, judged)
+    for line in wrong:
+        print(line, file=sys.stderr)
+    print(
+        f"{len(work.cases)} backups judged in {time.monotonic() - began:.0f} s; {len(wrong)} wrong cells of drillbook's"
+    )
+    return 1 if wrong else 0
+
+
+def _binaries(programs: Path) -> Binaries:
+    said = subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
+    version = said.split()[2]
+    return Binaries(programs, int(version.split(".")[0]), version)
+
+
+def prepare(folder: Path, server: Cluster) -> Work:
+    """The sound backups, and the list of cases."""
+    taken = sound.backups(server, folder / "sound")
+    (folder / "dumps").mkdir()
+    sound.other_dumps(server, folder / "dumps")
+    return Work(folder, server, taken, list(cases(sound.data_files(server, taken), folder / "dumps")))
+
+
+@contextmanager
+def fire(work: Work, programs: Path, firedrill: Path) -> Iterator[judges.Firedrill | None]:
+    """firedrill, with an image of these very programs in which the backup's roles are made first.
+
+    None with ENGINE=embedded: it restores into containers alone.
+    """
+    if os.environ.get("ENGINE") == "embedded":
+        print("ENGINE=embedded: firedrill is not run, and docs/detection.md stays as it is", file=sys.stderr)
+        yield None
+        return
+    install.ensure_engine()
+    base, folder = f"drillbook-postgres:{images.ensure_images()}", work.folder / "image"
+    shutil.copytree(programs.parent, folder / "pg", symlinks=True)
+    made = (work.taken["zstd"].folder / "roles" / "main.sql").read_text()
+    (folder / "roles.sql").write_text(without_role(made, work.server.user))
+    where = "/opt/postgresql/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    (folder / "Dockerfile").write_text(
+        f"FROM {base}\nCOPY pg /opt/postgresql\n"
+        f"COPY --chmod=644 roles.sql /docker-entrypoint-initdb.d/\nENV PATH={where}\n"
+    )
+    tag = f"{IMAGE}:{work.server.binaries.major}"
+    subprocess.run(
+        ["docker", "build", "-q", "-t", tag, str(folder)], check=True, stdout=subprocess.DEVNULL, timeout=300
+    )
+    reference, config = work.folder / "reference.txt", work.folder / "firedrill.yml"
+    dump = work.taken["zstd"].folder / DUMP
+    words = ("--image", f"{IMAGE}:{{major}}", "--no-config", "--quiet", "--write-reference", str(reference))
+    subprocess.run([firedrill, "run", dump, *words], check=True, timeout=300)
+    tables = work.taken["zstd"].whole().databases["main"].content.tables
+    rows = "".join(f"    {t.name}: {{min_rows: {t.rows}}}\n" for t in tables if " " not in t.name)
+    known = "0.6.0 compares `C.UTF-8|c ` with `C.UTF-8|c`, where a locale has no version"
+    ignored = f"ignore:\n  - {{check: COLLATION_MISMATCH, reason: '{known}'}}\n"
+    config.write_text(f"version: 1\nstructure: {{reference: {reference}}}\n{ignored}volume:\n  tables:\n{rows}")
+    try:
+        yield judges.Firedrill(firedrill, f"{IMAGE}:{{major}}", config)
+    finally:
+        subprocess.run(["docker", "rmi", "-f", tag], check=False, capture_output=True, timeout=60)
+
+
+def judge(work: Work) -> dict[tuple[int, str], str]:
+    """(number of the case, judge) → what that judge says; drillbook's judges are its flavours."""
+    jobs = [(n, flavour) for n, case in enumerate(work.cases) for flavour in case.flavours]
+    jobs += [(n, SHELL) for n, case in enumerate(work.cases) if case.name in BY_SHELL]
+    jobs += [(n, "tools") for n, case in enumerate(work.cases) if case.dump]
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("fork")) as pool:
+        found: dict[tuple[int, str], str] = {}
+        for number, told in pool.map(carry_out, jobs):
+            found |= {(number, judge): said for judge, said in told.items()}
+    return found
+
+
+def carry_out(job: tuple[int, str]) -> tuple[int, dict[str, str]]:
+    """One judgement, of a copy that is broken for it and gone afterwards."""
+    [work], (number, what) = WORK, job
+    case = work.cases[number]
+    with tempfile.TemporaryDirectory(dir=work.folder) as name:
+        vault = Path(name) / "vault"
+        folder = sound.copy_of(work.taken[case.method], vault)
+        case.break_it(folder)
+        if what == "tools":
+            told = judges.pg_restore(work.server, folder / DUMP)
+            return number, {**told, **(work.firedrill(folder / DUMP) if work.firedrill else {})}
+        if what != FOUND:
+            resign(folder)
+        target = sound.target(work.server, vault)
+        if what == SHELL:
+            return number, {what: judges.shell(target, folder.name)}
+        verdict, why = judges.drillbook(target, folder.name)
+    print(f"{verdict:7} {what:9} {case.name}: {why[:150]}", flush=True)
+    return number, {what: verdict}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1]), Path(sys.argv[2])))
