@@ -12,6 +12,8 @@ from rounds import put_back, take_backup, take_drill
 
 from drillbook.act import breakage
 from drillbook.act.site import Site
+from drillbook.act.switch import writer
+from drillbook.decide.chosen import wanted
 from drillbook.errors import CheckFailed
 from drillbook.observe import redis
 from drillbook.observe.database import contents
@@ -82,6 +84,20 @@ def test_a_restored_volume_leaves_its_old_content_aside(engine: Any, target: Tar
     for volume in engine.volumes.list(filters={"label": "drillbook.kept.target"}):
         if volume.name.endswith(f"_before_{taken.short}"):
             volume.remove()
+
+
+def test_chosen_tables_come_back_in_the_stack(engine: Any, healthy: Site, target: Target) -> None:
+    """By the server's own programs in a helper container: one table emptied, one dropped, both as they were."""
+    before, taken = digests(target), take_backup(target)
+    with writer(target, "main", "connect") as live:
+        live.execute("TRUNCATE users CASCADE")
+        emptied = {name for name, (rows, _) in digests(target).items() if rows != before[name][0]}
+        live.execute("DROP TABLE matches CASCADE")
+    assert put_back(target, taken, wanted(tables=sorted({*emptied, "public.matches"})))["verdict"] == "pass"
+    assert {name: seen for name, seen in digests(target).items() if "_before_" not in name} == before
+    with writer(target, "main", "connect") as live:
+        live.execute(f"DROP SCHEMA public_before_{taken.short} CASCADE")
+    assert left_over(engine) == []
 
 
 def test_a_redis_archive_that_lost_its_jobs_is_red(engine: Any, target: Target) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from drillbook.observe.places import DatabasePlace, DataFacts, ServerPlace, VolumePlace
-from drillbook.vault.catalog import Backup
+from drillbook.vault.backup import Backup
 from drillbook.vault.content import DatabaseContent, SequenceState, TableDigest
 from drillbook.vault.manifest import DumpEntry, Manifest, ServerEntry, VolumeEntry
 from drillbook.vault.proof import Proof
+from drillbook.vault.store import store_at
 
 NAME = "20251013T010000Z-abc123"
 BEGAN = datetime(2025, 10, 13, 1, tzinfo=UTC)
@@ -93,7 +93,8 @@ def proof(verdict: str = "pass") -> Proof:
 def backup(verdict: str = "pass", **changes: Any) -> Backup:
     """The backup, proven unless another *verdict* is given; an empty one is no drill at all."""
     proofs = (proof(verdict),) if verdict else ()
-    return Backup(NAME, Path("/vault") / NAME, manifest(**changes), "m", proofs, 100)
+    made = manifest(**changes)
+    return Backup(NAME, store_at("/vault"), made, made, "m", proofs, 100)
 
 
 def facts(**changes: Any) -> DataFacts:

@@ -9,7 +9,7 @@ from drillbook.decide.plan import Plan, Step
 from drillbook.decide.sql import identifier, qualified
 from drillbook.errors import BadParameters, NotProven
 from drillbook.observe.kept import Kept, unmarked
-from drillbook.vault.catalog import Backup
+from drillbook.vault.backup import Backup
 from drillbook.vault.content import DatabaseContent, TableDigest
 from drillbook.vault.manifest import Manifest
 
@@ -30,7 +30,8 @@ def plan_drop(
     if unknown:
         known = ", ".join(kept.name for kept in found) or "nothing"
         raise BadParameters(f"no restore of {target} kept {unknown[0]!r}", f"what carries the mark is: {known}")
-    proven = sorted((b for b in backups if b.verdict == "proven"), key=lambda b: b.ended, reverse=True)
+    readable = (b for b in backups if b.verdict == "proven" and b.manifest is not None)
+    proven = sorted(readable, key=lambda b: b.order, reverse=True)
     held = {kept.name: _holder(kept, proven) for kept in found}
     without = [kept for kept in found if not held[kept.name][0]]
     if without and ("all" not in asked or len(without) == len(found)):

@@ -10,7 +10,7 @@ from drillbook.decide.plan import Plan, Step
 from drillbook.decide.restore_volumes import volume_steps
 from drillbook.errors import BadParameters, RunbookError
 from drillbook.observe.places import DataFacts
-from drillbook.vault.catalog import Backup
+from drillbook.vault.backup import Backup
 from drillbook.vault.manifest import Manifest
 
 HOURS = 3600

@@ -20,7 +20,7 @@ from drillbook.decide.restore import free_name
 from drillbook.decide.sql import identifier, literal, qualified
 from drillbook.errors import RunbookError
 from drillbook.observe.places import DataFacts, ForeignKey, LiveTable, TablesPlace
-from drillbook.vault.catalog import Backup
+from drillbook.vault.backup import Backup
 from drillbook.vault.content import DatabaseContent, TableDigest
 
 HOURS = 3600

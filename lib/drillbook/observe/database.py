@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
@@ -17,6 +16,7 @@ from drillbook.observe import tables as look_at
 from drillbook.observe.digest import Column, Table
 from drillbook.observe.facts_data import DatabaseFact
 from drillbook.observe.server import connect, looking, one, said, server_version, system_identifier
+from drillbook.observe.table_digest import algorithm_for, taken
 from drillbook.target import Target
 from drillbook.vault.content import DatabaseContent, SequenceState, TableDigest
 
@@ -106,13 +106,13 @@ def content(
     """
     try:
         version = server_version(connection) if snapshot else _begin(connection)
-        name = _algorithm(version)
+        name = algorithm_for(version)
         return DatabaseContent(
             database=database,
             server_version=version,
             algorithm=name,
             sequences=sequences(connection) if states is None else states,
-            tables=tuple(_digest(connection, table, name, counted) for table in tables(connection)),
+            tables=tuple(taken(connection, table, name, counted) for table in tables(connection)),
             schema_objects=schema_objects(connection),
             grants=grants(connection),
             extensions=_pairs(connection, catalog_sql.EXTENSIONS),
@@ -140,16 +140,6 @@ def _begin(connection: psycopg.Connection) -> str:
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     return server_version(connection)
-
-
-def _algorithm(version: str) -> str:
-    major = int(re.split(r"[. ]", version)[0])
-    if major < digest.OLDEST_MAJOR:
-        raise RunbookError(
-            f"the server is PostgreSQL {version}; digests need {digest.OLDEST_MAJOR} or newer",
-            "upgrade the server; its own pg_dump still takes a backup without proof",
-        )
-    return digest.algorithm(major)
 
 
 def tables(connection: psycopg.Connection) -> tuple[Table, ...]:
@@ -204,18 +194,9 @@ def _extreme(connection: psycopg.Connection, owner: list[str], function: str) ->
     return int(value) if value else None
 
 
-def _digest(connection: psycopg.Connection, table: Table, name: str, counted: Collection[str] = ()) -> TableDigest:
-    if f"{table.schema}.{table.name}" in counted:
-        rows, sum64 = int(one(connection, digest.count_query(table.schema, table.name))), None
-    else:
-        query = digest.query(table.schema, table.name, table.columns, name)
-        [(rows, sum64)] = connection.execute(query).fetchall()
-    return TableDigest(schema_name=table.schema, table=table.name, rows=rows, sum64=sum64, bytes=table.bytes)
-
-
 def algorithm_of(connection: psycopg.Connection) -> str:
     """The digest's name on the server of *connection*."""
-    return _algorithm(server_version(connection))
+    return algorithm_for(server_version(connection))
 
 
 def table_digests(
@@ -223,7 +204,7 @@ def table_digests(
 ) -> tuple[TableDigest, ...]:
     """Rows and digests, by *algorithm*, of those of the tables *names* that are there. Changes nothing."""
     found = [table for table in tables(connection) if (table.schema, table.name) in names]
-    return tuple(_digest(connection, table, algorithm) for table in found)
+    return tuple(taken(connection, table, algorithm, ()) for table in found)
 
 
 def _large_objects(connection: psycopg.Connection, name: str) -> tuple[int, str]:
