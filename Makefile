@@ -1,4 +1,4 @@
-# make setup · demo · test · matrix · corpus · lab · bench · lint · clean        ENGINE=docker|embedded chooses the engine
+# make setup · demo · test · matrix · proofs · corpus · lab · bench · lint · clean        ENGINE=docker|embedded chooses the engine
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ CORPUS := .venv-corpus
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --no-compile --prefer-binary
 export ENGINE
 
-.PHONY: setup demo test matrix corpus lab bench lint clean engine browser
+.PHONY: setup demo test matrix proofs corpus lab bench lint clean engine browser
 
 setup: $(STAMP)/dev engine browser
 
@@ -17,15 +17,21 @@ demo: $(STAMP)/demo engine
 
 test: $(STAMP)/dev engine browser
 	@log=$$(mktemp); echo "tests/drills run beside unit and notebooks, and are told after them; the browser comes last"; \
-	echo "every cause made for real, alone and in pairs, is 'make matrix'"; \
-	$(BIN)/pytest tests/drills -m "not matrix" >$$log 2>&1 & drills=$$!; \
-	$(BIN)/pytest tests/unit tests/notebooks; rest=$$?; \
+	echo "every cause made for real is 'make matrix'; backups of every kind, cut and broken, 'make proofs'"; \
+	$(BIN)/pytest tests/drills -m "not matrix and not proofs" >$$log 2>&1 & drills=$$!; \
+	$(BIN)/pytest tests/unit tests/notebooks -m "not proofs"; rest=$$?; \
 	wait $$drills; beside=$$?; cat $$log; rm -f $$log; \
 	$(BIN)/pytest tests/browser; browser=$$?; exit $$((rest || beside || browser))
 
 # Every cause of a diagnosis, made for real on a stack of containers: eight to fifteen minutes.
 matrix: $(STAMP)/dev engine
 	$(BIN)/pytest tests/drills -m matrix
+
+# Backups of every kind, proven; cut off at every step; restored into odd places: eight to fifteen minutes.
+proofs: $(STAMP)/dev engine
+	@log=$$(mktemp); $(BIN)/pytest tests/drills -m proofs >$$log 2>&1 & drills=$$!; \
+	$(BIN)/pytest tests/unit tests/notebooks -m proofs; rest=$$?; \
+	wait $$drills; beside=$$?; cat $$log; rm -f $$log; exit $$((rest || beside))
 
 # Broken backups, and what every judge says to them, into docs/detection.md: three to six minutes.
 # PostgreSQL's own programs that know lz4 and zstd, and firedrill, are in a venv of their own.

@@ -19,7 +19,7 @@ from drillbook.errors import CheckFailed
 from drillbook.target import Drill, Smoke, Target
 from drillbook.vault.catalog import Backup, Vault
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.proofs]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from rounds import take_backup, take_drill
 from drillbook.act.site import Site
 from drillbook.target import Target, parse_target
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.proofs]
 ROLES = ("odd Role", 'o\'neil:"q"', "plain", "wörker")
 
 

@@ -21,7 +21,7 @@ from drillbook.observe.data import data_facts
 from drillbook.target import Target, load_target
 from drillbook.vault.catalog import Vault
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.proofs]
 
 PROJECT, PASSWORD = "drillvolumes", "odd 'pass\" word"
 COMPOSE = """services:

@@ -29,6 +29,8 @@ from drillbook.observe import binaries, database
 from drillbook.target import Target, parse_target
 from drillbook.vault.catalog import Vault
 
+pytestmark = pytest.mark.proofs
+
 SCHEMA = """
 CREATE TABLE users (id int PRIMARY KEY, name text);
 CREATE TABLE big AS SELECT n, repeat(md5(n::text), 20) AS t FROM generate_series(1, 40000) AS n;

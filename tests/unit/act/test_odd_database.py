@@ -22,6 +22,8 @@ from drillbook.target import Target, parse_target
 from drillbook.vault.catalog import Vault
 from drillbook.vault.content import DatabaseContent
 
+pytestmark = pytest.mark.proofs
+
 NAME = "odd=base 'q\" x"
 MAJORS = sorted({found.major for found in binaries.installed(binaries.SERVER)})
 
