@@ -92,11 +92,29 @@ class Retention(Part):
     minimum: int = Field(default=2, ge=1)
 
 
+class PgBackRest(Part):
+    """The stanza of pgBackRest that archives the WAL of the target's server.
+
+    Repository, keys and the server's data folder are named in pgBackRest's own
+    `config`. `run_as` is the user who owns the server's files; empty: whoever
+    runs drillbook. `scratch` is where a drill's copy of the server may lie.
+    """
+
+    stanza: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
+    config: str = "/etc/pgbackrest.conf"
+    run_as: str = Field(default="", pattern=r"^([a-z_][a-z0-9_.-]*)?$")
+    type: Literal["auto", "full", "diff", "incr"] = "auto"
+    full_every_days: float = Field(default=7.0, gt=0)
+    archive_seconds: float = Field(default=60.0, gt=0)
+    scratch: str = ""
+
+
 class Backup(Part):
     """Where backups lie, for whom they are encrypted, how long they stay, how old a proven one may be before a reset.
 
     `vault` is a folder or what fsspec takes (`s3://bucket/prefix`); `staging` is where dumps are
-    made before they go to a vault that is not a plain folder of this machine.
+    made before they go to a vault that is not a plain folder of this machine. The engine `dump`
+    is pg_dump; with `pgbackrest` the data stays in its repository, and the vault holds what proves it.
     """
 
     vault: str = "../../outputs/vault"
@@ -109,6 +127,14 @@ class Backup(Part):
     max_age_hours: float = 24.0
     jobs: int = Field(default=2, ge=1, le=64)
     rto_budget_seconds: float = 900.0
+    engine: Literal["dump", "pgbackrest"] = "dump"
+    pgbackrest: PgBackRest | None = None
+
+    @model_validator(mode="after")
+    def _engine_is_described(self) -> Backup:
+        if self.engine == "pgbackrest" and self.pgbackrest is None:
+            raise ValueError("engine: pgbackrest needs a section pgbackrest with the stanza's name")
+        return self
 
 
 class Assertion(Part):

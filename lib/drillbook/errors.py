@@ -65,6 +65,12 @@ class NotProven(Refused):
     reason = "no-proven-backup"
 
 
+class NoUsableBackup(Refused):
+    """No backup leads to the moment that was asked for."""
+
+    reason = "no-usable-backup"
+
+
 class NotThisIncident(Refused):
     """What was observed is not what this runbook resolves."""
 

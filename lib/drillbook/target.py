@@ -24,13 +24,13 @@ from drillbook.described import (
     Signs,
     Stack,
 )
-from drillbook.described_data import Assertion, Backup, Copy, Database, Drill, Retention, Smoke, Volume
+from drillbook.described_data import Assertion, Backup, Copy, Database, Drill, PgBackRest, Retention, Smoke, Volume
 from drillbook.errors import BadTarget
 from drillbook.suggest import nearest, told
 
 __all__ = [
-    "Assertion", "Backup", "Code", "Copy", "Database", "Drill", "Endpoint", "Part", "Prometheus", "Retention",
-    "Service", "Signs", "Smoke", "Stack", "Target", "Volume",
+    "Assertion", "Backup", "Code", "Copy", "Database", "Drill", "Endpoint", "Part", "PgBackRest", "Prometheus",
+    "Retention",    "Service", "Signs", "Smoke", "Stack", "Target", "Volume",
     "load_target", "parse_target", "secret",
 ]  # fmt: skip
 
@@ -69,6 +69,13 @@ class Target(Part):
         for name, smoke in self.drill.smoke.items():
             if smoke.service and self.stack is None:
                 raise ValueError(f"drill.smoke.{name}.service names a service, but there is no stack")
+        return self
+
+    @model_validator(mode="after")
+    def _a_stanza_is_one_server(self) -> Target:
+        servers = {(d.host, d.port) for d in self.databases.values()}
+        if self.backup.engine == "pgbackrest" and (len(servers) != 1 or any(not host for host, _ in servers)):
+            raise ValueError("backup.engine pgbackrest is for databases of one server, named by host, not by service")
         return self
 
     @property

@@ -23,6 +23,7 @@ PARTS = {
     target.Volume: "volumes.*",
     target.Endpoint: "endpoints.*",
     target.Backup: "backup",
+    target.PgBackRest: "backup.pgbackrest",
     target.Copy: "backup.copies.*",
     target.Retention: "backup.retention",
     target.Drill: "drill",
@@ -87,6 +88,23 @@ def test_a_secret_is_never_written_into_the_file(tmp_path: Path) -> None:
     with pytest.raises(BadTarget, match="env:NAME or file:PATH") as told:
         load_target(str(file))
     assert "hunter2" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("backup", "database", "says"),
+    [
+        ("{engine: pgbackrest}", "host: db", "needs a section pgbackrest"),
+        ("{engine: pgbackrest, pgbackrest: {stanza: a}}", "service: db", "named by host, not by service"),
+        ("{engine: pgbackrest, pgbackrest: {stanza: ../a}}", "host: db", "stanza"),
+    ],
+)
+def test_what_pgbackrest_cannot_back_up_is_refused(tmp_path: Path, backup: str, database: str, says: str) -> None:
+    """When the file is read: a stanza is one server's, and its name is no path."""
+    file = tmp_path / "plain.yaml"
+    file.write_text(f"name: plain\nstack: {{project: a, directory: ., files: [a]}}\nbackup: {backup}\n"
+                    f"databases: {{main: {{{database}, dbname: a, user: a}}}}\n")  # fmt: skip
+    with pytest.raises(BadTarget, match=says):
+        load_target(str(file))
 
 
 @pytest.mark.parametrize(

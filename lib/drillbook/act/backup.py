@@ -26,7 +26,7 @@ from drillbook.vault import age
 from drillbook.vault import manifest as manifests
 from drillbook.vault.catalog import PARTIAL, UNDER_WAY, Vault
 from drillbook.vault.checksum import sha256_synced, sync_folder
-from drillbook.vault.manifest import DumpEntry, Manifest, ServerEntry, VolumeEntry
+from drillbook.vault.manifest import DumpEntry, Manifest, PhysicalEntry, ServerEntry, VolumeEntry
 from drillbook.vault.publish import publish
 from drillbook.vault.store import Store
 
@@ -48,6 +48,7 @@ class OpenBackup:
     servers: dict[str, ServerEntry] = field(default_factory=dict)
     databases: dict[str, DumpEntry] = field(default_factory=dict)
     volumes: dict[str, VolumeEntry] = field(default_factory=dict)
+    physical: dict[str, PhysicalEntry] = field(default_factory=dict)
 
     @property
     def in_place(self) -> bool:
@@ -167,7 +168,7 @@ def finish_backup(_step: Step, context: Context) -> dict[str, Any]:
         manifest = Manifest(
             name=backup.name, target=context.target.name, identity=context.target.identity, drillbook=__version__,
             serial=backup.serial, started=backup.started, ended=datetime.now(UTC), servers=backup.servers,
-            databases=backup.databases, volumes=backup.volumes, checksums=checksums,
+            databases=backup.databases, volumes=backup.volumes, physical=backup.physical, checksums=checksums,
         )  # fmt: skip
         digest = _placed(backup, manifest, context)
     del context.state["backup"]

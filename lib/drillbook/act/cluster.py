@@ -27,16 +27,24 @@ FAST = {
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster's programs and folders. `folder` also holds its socket, so keep its path short."""
+    """A cluster's programs and folders. `folder` also holds its socket, so keep its path short.
+
+    `owner` goes before its programs' argv, for files that another user owns.
+    """
 
     binaries: Binaries
     folder: Path
     user: str
     port: int = 5432
+    owner: tuple[str, ...] = ()
 
     @property
     def data(self) -> Path:
         return self.folder / "data"
+
+    def argv(self, program: str, *words: str) -> tuple[str, ...]:
+        """One of its programs on its data folder, as a user that is not root."""
+        return (*(self.owner or unprivileged()), self.binaries.program(program), "-D", str(self.data), *words)
 
 
 def unprivileged() -> tuple[str, ...]:
@@ -62,10 +70,9 @@ def initialise(cluster: Cluster) -> None:
     Raises:
         CommandFailed: initdb said no.
     """
-    argv = (
-        *unprivileged(), cluster.binaries.program("initdb"), "-D", str(cluster.data), "-U", cluster.user,
-        "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions",
-    )  # fmt: skip
+    argv = cluster.argv(
+        "initdb", "-U", cluster.user, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"
+    )
     run_checked(argv, timeout=120, env=_environment(), hint="the folder must be writable, with 50 MB free")
 
 
@@ -83,10 +90,8 @@ def start_words(cluster: Cluster, settings: Mapping[str, str]) -> tuple[str, ...
     """The argv that starts the cluster."""
     own = {"listen_addresses": "", "unix_socket_directories": str(cluster.folder), "port": str(cluster.port)}
     options = " ".join(f"-c {name}='{value}'" for name, value in {**own, **settings}.items())
-    return (
-        *unprivileged(), cluster.binaries.program("pg_ctl"), "-D", str(cluster.data), "-w", "-t", str(START_SECONDS),
-        "-l", str(cluster.folder / "log"), "-o", options, "start",
-    )  # fmt: skip
+    log, seconds = str(cluster.folder / "log"), str(START_SECONDS)
+    return cluster.argv("pg_ctl", "-w", "-t", seconds, "-l", log, "-o", options, "start")
 
 
 def stop(cluster: Cluster, mode: Mode = "immediate") -> None:
@@ -96,8 +101,7 @@ def stop(cluster: Cluster, mode: Mode = "immediate") -> None:
 
 def stop_words(cluster: Cluster, mode: Mode = "immediate") -> tuple[str, ...]:
     """The argv that stops the cluster."""
-    program = cluster.binaries.program("pg_ctl")
-    return (*unprivileged(), program, "-D", str(cluster.data), "-m", mode, "-w", "stop")
+    return cluster.argv("pg_ctl", "-m", mode, "-w", "stop")
 
 
 def _environment() -> dict[str, str]:

@@ -198,18 +198,18 @@ def _cluster(_target: Target, source: ServerEntry, backup: Path, _label: str) ->
         yield Scratch(place, (str(found.folder),), str(backup), env, found.version, facts, fate=fate)
     finally:
         if fate.kept:
-            _keep_cluster(cluster, fate, preload)
+            keep_cluster(cluster, fate, preload)
         else:
             clusters.stop(cluster)
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _keep_cluster(cluster: Cluster, fate: Fate, preload: Mapping[str, str]) -> None:
+def keep_cluster(cluster: Cluster, fate: Fate, options: Mapping[str, str]) -> None:
     """Stop it with its data on disk: what a run starts ends with it, so whoever looks at it starts it again."""
     clusters.stop(cluster, mode="fast")
     (cluster.folder / KEPT_FILE).touch()
     psql = (cluster.binaries.program("psql"), "-h", str(cluster.folder), "-p", str(cluster.port), "-U", cluster.user)
-    fate.reach = f"{shlex.join(clusters.start_words(cluster, preload))} && {shlex.join((*psql, '-l'))}"
+    fate.reach = f"{shlex.join(clusters.start_words(cluster, options))} && {shlex.join((*psql, '-l'))}"
     stop, gone = shlex.join(clusters.stop_words(cluster)), shlex.join(("rm", "-rf", str(cluster.folder)))
     fate.remove = f"{stop}; {gone}"
 

@@ -77,19 +77,22 @@ def _is_gone(remove: Callable[[], Any]) -> bool:
     return True
 
 
-def sweep_folders() -> list[str]:
-    """Remove the folders of dead drills, each with the server in it, and kept ones older than a day; gives them."""
-    swept = []
-    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{FOLDER}*")):
+def sweep_folders(place: Path | None = None, owner: int | None = None) -> list[str]:
+    """Remove the folders of dead drills, each with the server in it, and kept ones older than a day; gives them.
+
+    They lie in the system's temporary folder and are ours, or in *place* and the user *owner*'s.
+    """
+    swept, uid = [], os.geteuid() if owner is None else owner
+    for folder in sorted((place or Path(tempfile.gettempdir())).glob(f"{FOLDER}*")):
         with suppress(FileNotFoundError):  # another drill's sweep is at it
-            if _swept(folder):
+            if _swept(folder, uid):
                 swept.append(str(folder))
     return swept
 
 
-def _swept(folder: Path) -> bool:
+def _swept(folder: Path, owner: int) -> bool:
     kept = folder / KEPT_FILE
-    if folder.stat().st_uid != os.geteuid() or not is_dead_folder(folder):
+    if folder.stat().st_uid != owner or not is_dead_folder(folder):
         return False
     if kept.exists() and datetime.now(UTC).timestamp() - kept.stat().st_mtime <= KEPT_SECONDS:
         return False

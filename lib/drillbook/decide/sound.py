@@ -21,13 +21,16 @@ def _wrong(manifest: Manifest, name: str) -> Iterator[str]:
     if manifest.name != name:
         yield f"it is the manifest of {manifest.name}"
     for key, entry in manifest.databases.items():
-        if f"{entry.folder}/toc.dat" not in files:
+        if entry.server not in manifest.physical and f"{entry.folder}/toc.dat" not in files:
             yield f"database {key} has no list of its dump ({entry.folder}/toc.dat)"
         if entry.server not in manifest.servers:
             yield f"database {key} comes from a server that it does not tell of ({entry.server})"
     for key, server in manifest.servers.items():
-        if server.roles not in files:
+        if key not in manifest.physical and server.roles not in files:
             yield f"server {key} has no file of its roles"
+    for key, physical in manifest.physical.items():
+        if key not in manifest.servers:
+            yield f"set {physical.label} is of a server that it does not tell of ({key})"
     for volume, archive in manifest.volumes.items():
         if archive.file not in files:
             yield f"volume {volume} has no archive"

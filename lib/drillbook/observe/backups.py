@@ -5,23 +5,31 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from drillbook.observe.facts import BackupFact
+from drillbook.observe.pgbackrest import missing
 from drillbook.target import Target
 from drillbook.vault.catalog import Backup, Vault
 
 
 def backup_facts(target: Target) -> tuple[BackupFact, ...]:
-    """The whole backups in the target's vault, oldest first."""
-    now = datetime.now(UTC)
+    """The whole backups in the target's vault, oldest first.
+
+    One whose set has left pgBackRest's repository is not proven any more.
+
+    Raises:
+        RunbookError: the vault, or the repository of pgBackRest that a backup needs, cannot be read.
+    """
+    now, found = datetime.now(UTC), Vault.of(target).backups()
+    gone = missing(target, [backup.manifest for backup in found if backup.manifest is not None])
     return tuple(
         BackupFact(
             name=backup.name,
             ended=backup.ended.isoformat(),
             age_seconds=backup.age_seconds(now),
-            proven=backup.verdict == "proven",
+            proven=backup.verdict == "proven" and backup.name not in gone,
             rows=_rows(backup),
             identity=backup.identity,
         )
-        for backup in Vault.of(target).backups()
+        for backup in found
         if backup.header is not None
     )
 

@@ -16,12 +16,13 @@ from drillbook.observe.data import data_facts
 from drillbook.observe.database import connect, row_counts
 from drillbook.observe.places import DataFacts
 from drillbook.observe.server import one
+from drillbook.run import pgbackrest
 from drillbook.run.session import Run
 from drillbook.show import history, tables
-from drillbook.show.view import callout, table
+from drillbook.show.view import callout, show, table
 from drillbook.vault.catalog import Vault
 
-VERBS = (archive, backup, copies, dump, expire, roles)
+VERBS = (archive, backup, copies, dump, expire, roles, *pgbackrest.VERBS)
 """The modules whose actions this run's plans name."""
 
 
@@ -78,7 +79,9 @@ class BackupRun(Run):
         self.note("confirm", callout("pass", "there is data to save", what))
 
     def plan(self) -> Plan:
-        """One dump a database, one archive a volume; then the copies, and what the rules let go. Changes nothing.
+        """One dump a database, or a set of pgBackRest; one archive a volume; copies; what the rules let go.
+
+        Changes nothing.
 
         Raises:
             RunbookError: a server in no container is newer than every pg_dump on this machine.
@@ -87,7 +90,7 @@ class BackupRun(Run):
         rules, places = self.target.backup, [self.target.place(copy.vault) for copy in self.target.backup.copies]
         gone = expired(expire.seen(Vault.of(self.target).backups(), self.target), rules.retention)
         found = plan_backup(self.target.name, self.target.identity, self.facts, rules.jobs, places, gone)
-        return self.show_plan(found)
+        return self.show_plan(pgbackrest.backup(self.target, found, self.facts))
 
     def act(self, plan: Plan) -> None:
         """Write the backup under a temporary name; the manifest comes last."""
@@ -114,6 +117,8 @@ class BackupRun(Run):
         plots = history.of_backups(vault.backups(), self.target, datetime.now(UTC))
         next_step = callout("note", "Next: drill", command)
         self.note("verify", tables.evidence(made.name, [check]) + next_step + self.keep_plots(plots))
+        for remark in pgbackrest.remarks(made.manifest):
+            show(remark)
         if wrong:
             raise CheckFailed(f"backup {made.name} does not read back as written: {observed}", "look at the disk")
 

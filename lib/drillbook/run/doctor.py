@@ -99,6 +99,8 @@ def _of_target(name: str) -> Iterator[Finding]:
         yield _try("engine of the target", lambda: _containers(target))
     for key in target.databases:
         yield _try(f"database {key}", partial(_server, target, key))
+    if target.backup.engine == "pgbackrest":
+        yield _try("pgbackrest", partial(_stanza, target))
     yield from _endpoints(target)
 
 
@@ -130,6 +132,13 @@ def _server(target: Target, key: str) -> str:
 
     with server.connect(target, key) as connection:
         return f"PostgreSQL {server.server_version(connection)}"
+
+
+def _stanza(target: Target) -> str:
+    from drillbook.observe import pgbackrest
+
+    stanza = pgbackrest.stanza(target)
+    return f"stanza {stanza.name}: {stanza.message}, {len(stanza.sets)} sets"
 
 
 def _endpoints(target: Target) -> Iterator[Finding]:

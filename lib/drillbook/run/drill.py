@@ -12,13 +12,14 @@ from drillbook.decide.evidence import Evidence
 from drillbook.decide.ladder import Asked
 from drillbook.decide.plan import Plan
 from drillbook.errors import CheckFailed
+from drillbook.run import pgbackrest
 from drillbook.run.session import Run
 from drillbook.show import history, junit, tables
 from drillbook.show.view import View, callout, table
 from drillbook.vault.catalog import Backup, Vault
 from drillbook.vault.proof import Tier
 
-VERBS = drilling.VERBS
+VERBS = (*drilling.VERBS, *pgbackrest.VERBS)
 """The modules whose actions this run's plans name."""
 RESULT = ("backup", "verdict", "tier", "standing", "checks", "left_out", "rto_seconds", "kept")
 
@@ -58,7 +59,7 @@ class DrillRun(Run):
         asked = Asked(tier, rules.jobs, rules.rto_budget_seconds, keep_on_failure, self.target.drill)
         found = plan_drill(self.target.name, self.target.identity, chosen.whole(), chosen.manifest_sha256, asked)
         self.began = datetime.now(UTC)
-        return self.show_plan(found)
+        return self.show_plan(pgbackrest.drill(self.target, found, chosen.whole()))
 
     def act(self, plan: Plan) -> None:
         """Restore for real and compare; the proof says how it went.

@@ -12,6 +12,7 @@ from drillbook.decide.chosen import EVERYTHING, Into, databases, later, names, o
 from drillbook.decide.diagnose import DATA_CAUSES, Diagnosis, diagnose
 from drillbook.decide.evidence import Evidence, overall
 from drillbook.decide.kept import plan_drop
+from drillbook.decide.moment import asked_as, named_after, without_volumes
 from drillbook.decide.plan import Plan
 from drillbook.decide.restore import plan_restore
 from drillbook.errors import BadParameters, CheckFailed, NotThisIncident
@@ -20,13 +21,14 @@ from drillbook.observe.facts import Snapshot
 from drillbook.observe.kept import kept
 from drillbook.observe.live_tables import live_tables
 from drillbook.observe.snapshot import observe
+from drillbook.run import pgbackrest
 from drillbook.run.session import Run
 from drillbook.show import causes as show_causes
 from drillbook.show import tables
 from drillbook.show.view import callout
 from drillbook.vault.catalog import Vault
 
-VERBS = (drop_kept, move_tables, restore, restore_tables, restore_volume, switch)
+VERBS = (drop_kept, move_tables, restore, restore_tables, restore_volume, switch, *pgbackrest.VERBS)
 """The modules whose actions this run's plans name."""
 
 NEWEST = "newest"
@@ -49,7 +51,7 @@ class RestoreRun(Run):
         return self.facts
 
     def confirm(self, facts: Snapshot, backup: str = NEWEST, drop_kept: Names = "none") -> Diagnosis:
-        """That data is lost; a backup that is named, or something to drop, is the engineer's own word.
+        """That data is lost; a backup or moment that is named, or something to drop, is the engineer's own word.
 
         Raises:
             NotThisIncident: nothing is lost, and no backup was named.
@@ -80,9 +82,12 @@ class RestoreRun(Run):
     ) -> Plan:  # fmt: skip
         """Restore beside, compare, switch; or drop what was kept. Each statement, what it moves. Changes nothing.
 
+        *backup* may be a moment between backups, for targets whose WAL pgBackRest archives.
+
         Raises:
-            BadParameters: something is chosen that the backup has not got.
+            BadParameters: something is chosen that the backup has not got, or the moment is not past.
             NotProven: there is no proven backup, or what is to be dropped is in none.
+            NoUsableBackup: no backup leads to the moment.
         """
         given = {"backup": backup, "databases": databases, "tables": tables, "volumes": volumes, "into": into}
         self.words = said({**given, "drop_kept": drop_kept})
@@ -91,8 +96,7 @@ class RestoreRun(Run):
         if self.dropping and (self.wanted != EVERYTHING or backup != NEWEST):
             raise BadParameters("drop_kept was given with something to restore", "do one, then the other")
         if not self.dropping:
-            vault = Vault.of(self.target)
-            self.chosen = vault.choose("proven" if backup == NEWEST else backup, self.target.identity)
+            self.chosen, self.until = pgbackrest.choose(self.target, "proven" if backup == NEWEST else backup)
         return self.show_plan(self._plan())
 
     def _plan(self) -> Plan:
@@ -104,7 +108,9 @@ class RestoreRun(Run):
         if self.wanted.tables:
             key, looked = observed(self.chosen.whole(), self.wanted)
             facts = replace(facts, tables=live_tables(self.target, key, looked))
-        return plan_restore(self.target.name, self.chosen, facts, self.wanted, self.target.backup.jobs)
+        named, choice = named_after(self.chosen, self.until), without_volumes(self.wanted, self.until)
+        plan = plan_restore(self.target.name, named, facts, choice, self.target.backup.jobs)
+        return pgbackrest.restore(self.target, plan, self.chosen, facts, self.until)
 
     def act(self, plan: Plan) -> None:
         """Re-observe, check that the approval covers the plan as it is now, then carry it out.
@@ -154,11 +160,13 @@ class RestoreRun(Run):
         if self.dropping:
             return {"dropped": [step.subject for step in self.acted.steps if step.verb == "restore.drop_kept"]}
         found: dict[str, Any] = {"backup": self.chosen.name}
+        if self.until is not None:
+            found["until"] = self.until.isoformat()
         if self.wanted.into == "beside":
             keys = databases(self.chosen.whole(), self.wanted)
-            made = ("restore.database", "restore.tables_beside", "restore.volume_beside")
+            made = ("restore.database", "pgbackrest.transfer", "restore.tables_beside", "restore.volume_beside")
             found["beside"] = [step.subject for step in self.acted.steps if step.verb in made]
-            found["switch"] = later(self.target.name, self.chosen.name, self.wanted, keys)
+            found["switch"] = later(self.target.name, asked_as(self.chosen, self.until), self.wanted, keys)
         return found
 
 

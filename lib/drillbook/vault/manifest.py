@@ -55,6 +55,37 @@ class ServerEntry(Frozen):
         return int(self.version.split(".")[0].split()[0])
 
 
+class PhysicalEntry(Frozen):
+    """A server's files in a repository of pgBackRest, and the restore point at which its databases held their content.
+
+    `tied`: no transaction ended between the snapshots of the contents and the
+    restore point, so that recovery to it gives them exactly. `unlogged` tables
+    are in no physical backup: their content is recorded as empty.
+    """
+
+    version: str
+    stanza: str
+    label: str
+    type: Literal["full", "diff", "incr"]
+    reference: tuple[str, ...] = ()
+    stopped: datetime
+    stop_lsn: str
+    restore_point: str
+    at: datetime
+    lsn: str
+    wal: str
+    tied: bool
+    system_identifier: str
+    data_directory: str
+    bytes: int
+    repository_bytes: int
+    unlogged: tuple[str, ...] = ()
+
+    @property
+    def timeline(self) -> int:
+        return int(self.wal[:8], 16)
+
+
 class VolumeEntry(Frozen):
     """One volume's archive. `tree` is a digest over its members, `digest` over redis' persistent keys.
 
@@ -81,6 +112,7 @@ class Manifest(Frozen):
     """A finished backup. Times are UTC; `checksums` maps every file but the manifest to its sha256.
 
     `serial` counts the backups of a vault: it tells the newest one where a clock was set back.
+    Where `physical` names a server, its databases' data is in pgBackRest's repository, not in this folder.
     """
 
     format: Literal[1] = 1
@@ -94,6 +126,7 @@ class Manifest(Frozen):
     servers: dict[str, ServerEntry]
     databases: dict[str, DumpEntry]
     volumes: dict[str, VolumeEntry] = Field(default_factory=dict)
+    physical: dict[str, PhysicalEntry] = Field(default_factory=dict)
     checksums: dict[str, str] = Field(default_factory=dict)
 
     @property
