@@ -25,7 +25,7 @@ def psql(site: Site, *words: str, said: bytes = b"") -> None:
 @pytest.fixture
 def target(healthy: Site, tmp_path: Path) -> Any:
     """Two databases beside the sandbox's own, on its server: the odd one, and one without a table."""
-    raw = healthy.target.model_dump(exclude_defaults=True, exclude={"databases", "volumes", "endpoints"})
+    raw = healthy.target.model_dump(exclude_defaults=True, exclude={"databases", "volumes", "endpoints", "drill"})
     place = healthy.target.databases["main"].model_dump(exclude_defaults=True)
     raw["databases"] = {name[:3]: {**place, "dbname": name, "schema_file": ""} for name in ("odd=base", "bare")}
     raw["backup"] = {"vault": str(tmp_path / "vault")}
