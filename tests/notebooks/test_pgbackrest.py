@@ -17,6 +17,8 @@ from backrest import Archived, archiving
 import drillbook
 from drillbook.run.doctor import examine
 
+pytestmark = pytest.mark.proofs
+
 HOUSE = Path(__file__).resolve().parents[2]
 LIB = Path(drillbook.__file__).resolve().parents[1]
 

@@ -34,6 +34,8 @@ from drillbook.observe.database import contents
 from drillbook.observe.server import Place
 from drillbook.vault.catalog import Vault
 
+pytestmark = pytest.mark.proofs
+
 __all__ = ["archived"]
 
 
