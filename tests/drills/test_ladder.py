@@ -51,9 +51,9 @@ def failed(target: Target, taken: Backup, keep: bool = False) -> dict[str, Any]:
     return dict(caught.value.evidence)
 
 
-def ours(engine: Any) -> set[str]:
-    """Every scratch container, volume and network that this process made and that is still there."""
-    mine = {"label": [LABEL, f"{LABEL}.pid={os.getpid()}"]}
+def ours(engine: Any, pid: int = 0) -> set[str]:
+    """Every scratch container, volume and network that this process (or *pid*) made and that is still there."""
+    mine = {"label": [LABEL, f"{LABEL}.pid={pid or os.getpid()}"]}
     api = engine.api
     return {
         *(row["Names"][0].lstrip("/") for row in api.containers(all=True, filters=mine)),
@@ -201,11 +201,12 @@ def test_what_a_killed_drill_left_is_swept(engine: Any, target: Target, tmp_path
     raw["databases"]["main"]["password"] = f"file:{target.file.parent.parent / target.name}.password"
     raw["backup"] = {"vault": target.backup.vault}
     file.write_text(yaml.safe_dump(raw))
-    process = subprocess.run(
-        [sys.executable, "-c", KILLED, str(file), taken.name, where], capture_output=True, text=True, timeout=300,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=False,
-    )  # fmt: skip
-    assert process.returncode == -9, process.stderr
-    swept = sweep(target)
-    assert len([name for name in swept if name.startswith("drillbook-scratch-")]) >= (3 if where == "app" else 2)
-    assert sweep(target) == []
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    argv = [sys.executable, "-c", KILLED, str(file), taken.name, where]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        _, said = process.communicate(timeout=300)
+    assert process.returncode == -9, said
+    left = ours(engine, process.pid)
+    assert len(left) == {"app": 3, "redis": 2}[where], left  # a scratch redis and its volume share their name
+    sweep(target)
+    assert ours(engine, process.pid) == set()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +35,14 @@ def db(postgres_server: Cluster, database: str) -> Iterator[psycopg.Connection]:
     with writer(postgres_server, database) as connection:
         connection.execute(SCHEMA)
         yield connection
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A folder for scratch folders that no other drill on this machine sweeps; a socket's path must be short."""
+    with tempfile.TemporaryDirectory(prefix="t-") as name:
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        yield name
 
 
 def asking(target: Target, **drill: object) -> Target:
@@ -241,9 +251,7 @@ def test_a_smoke_request_that_does_not_pass_fails(db: psycopg.Connection, target
         assert told in checks[f"smoke:{name}"]["observed"]
 
 
-def test_a_failed_drills_server_is_kept_when_asked(
-    db: psycopg.Connection, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_drills_server_is_kept_when_asked(db: psycopg.Connection, target: Target, short: str) -> None:
     """The result says how to look at it and how to remove it; a sweep leaves it for a day, then takes it."""
     taken, false = take_backup(target), asserting(target, "SELECT false")
     kept = []
@@ -299,15 +307,13 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_the_server_of_a_killed_drill_is_swept(
-    target: Target, tmp_path: Path, postgres_server: Cluster, database: str
+    target: Target, tmp_path: Path, postgres_server: Cluster, short: str
 ) -> None:
     """kill -9 leaves a server and its folder; the next drill ends the one and removes the other."""
-    import sys
-
     file = tmp_path / "killed.yaml"
     file.write_text(f"name: killed\ndatabases: {{main: {{host: {postgres_server.folder}, dbname: x, user: keeper}}}}\n")
     argv = [sys.executable, "-c", KILLED, str(file)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": short}
     said = subprocess.run(argv, capture_output=True, text=True, timeout=120, env=environment, check=False)
     folder = Path(said.stdout.strip())
     assert folder.name.startswith(FOLDER), said.stderr
@@ -320,8 +326,6 @@ def test_the_server_of_a_killed_drill_is_swept(
 
 def test_a_folder_of_a_drill_that_lives_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And one that says nothing of whose it is."""
-    import tempfile
-
     from drillbook.act.scratch_marks import claim
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
