@@ -90,10 +90,10 @@ def test_chosen_tables_come_back_in_the_stack(engine: Any, healthy: Site, target
     """By the server's own programs in a helper container: one table emptied, one dropped, both as they were."""
     before, taken = digests(target), take_backup(target)
     with writer(target, "main", "connect") as live:
-        live.execute("TRUNCATE users CASCADE")
+        live.execute("TRUNCATE public.users CASCADE")
         emptied = {name for name, (rows, _) in digests(target).items() if rows != before[name][0]}
-        live.execute("DROP TABLE matches CASCADE")
-    assert put_back(target, taken, wanted(tables=sorted({*emptied, "public.matches"})))["verdict"] == "pass"
+        live.execute("DROP TABLE public.funding_matches CASCADE")
+    assert put_back(target, taken, wanted(tables=sorted({*emptied, "public.funding_matches"})))["verdict"] == "pass"
     assert {name: seen for name, seen in digests(target).items() if "_before_" not in name} == before
     with writer(target, "main", "connect") as live:
         live.execute(f"DROP SCHEMA public_before_{taken.short} CASCADE")
