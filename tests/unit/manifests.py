@@ -27,7 +27,8 @@ OBJECTS = {
     "comment:table constraint owned on public.jobs": "with an 'owner'",
     "table:public.logs": "p p RANGE (at) replica d",
     'table:public."Logs a"': (
-        "r p FOR VALUES FROM ('2025-01-01') TO ('2025-06-01') {fillfactor=70} replica d inherits public.logs"
+        "r p FOR VALUES FROM ('2025-01-01') TO ('2025-06-01') {fillfactor=70} rls replica d toast {a=1} "
+        "inherits public.logs"
     ),
     "table:public.logs_b": "r p DEFAULT replica d inherits public.logs",
     "view:public.named": " SELECT name FROM public.users;",

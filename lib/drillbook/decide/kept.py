@@ -14,6 +14,8 @@ from drillbook.vault.content import DatabaseContent, TableDigest
 from drillbook.vault.manifest import Manifest
 
 NOTHING = "nothing"
+BARE = {"schema:public", "comment:schema public", "extension:plpgsql"}
+"""What every database is born with."""
 HOURS = 3600
 
 
@@ -83,9 +85,7 @@ def holds_nothing(kept: Kept) -> bool:
     content = kept.content
     if content is None:
         return False
-    made = content.schema_objects.keys() - {"schema:public"}
-    made = {key for key in made if not key.startswith("comment:schema public")}
-    return not content.tables and not made and content.large_objects[0] == 0
+    return not content.tables and content.schema_objects.keys() <= BARE and content.large_objects[0] == 0
 
 
 def missing(kept: Kept, manifest: Manifest) -> str:

@@ -12,7 +12,9 @@ from drillbook.observe.places import ForeignKey, TablesPlace
 from drillbook.vault.content import DatabaseContent
 
 Name = tuple[str, str]
-_BOUND = re.compile(r"((?:FOR VALUES .*?|DEFAULT))(?: \{.*\})?(?: rls)?(?: forced)? replica \S inherits ", re.DOTALL)
+_BOUND = re.compile(
+    r"((?:FOR VALUES .*?|DEFAULT))(?: \{.*\})?(?: rls)?(?: forced)? replica \S(?: .*)? inherits ", re.DOTALL
+)
 
 
 def parents_to_make(content: DatabaseContent, lost: Sequence[Name], live: TablesPlace) -> list[Name]:

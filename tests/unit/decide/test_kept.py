@@ -5,7 +5,7 @@ from __future__ import annotations
 import manifests
 import pytest
 
-from drillbook.decide.kept import plan_drop
+from drillbook.decide.kept import BARE, plan_drop
 from drillbook.decide.plan import Plan, Step
 from drillbook.errors import BadParameters, NotProven
 from drillbook.observe.kept import Kept
@@ -94,7 +94,7 @@ def test_all_takes_what_it_may_and_tells_of_the_rest() -> None:
     [
         Kept("volume", "a", "connect_up", tree=Tree(0, 0, "e")),
         Kept("schema", "a", "main", "s", "public"),
-        Kept("database", "a", "main", content=manifests.content(tables=(), schema_objects={"schema:public": "x"})),
+        Kept("database", "a", "main", content=manifests.content(tables=(), schema_objects=dict.fromkeys(BARE, "x"))),
     ],
 )
 def test_nothing_needs_no_backup(kept: Kept) -> None:
