@@ -59,15 +59,15 @@ def other(catalog: LiteralString) -> LiteralString:
 
 OBJECTS: dict[str, LiteralString] = {
     "extension": "SELECT quote_ident(x.extname), 'in ' || n.nspname FROM pg_extension AS x "
-    "JOIN pg_namespace AS n ON n.oid = x.extnamespace",
+    "JOIN pg_namespace AS n ON n.oid = x.extnamespace WHERE x.oid >= 16384",
     "statistics": "SELECT quote_ident(n.nspname) || '.' || quote_ident(s.stxname), "
     "concat_ws(' ', pg_get_statisticsobjdef(s.oid), nullif(to_jsonb(s) ->> 'stxstattarget', '-1'), "
     + _owner("s.stxowner") + ") FROM pg_statistic_ext AS s JOIN pg_namespace AS n ON n.oid = s.stxnamespace WHERE "
     + SCHEMAS,
     "comment": "SELECT i.type || ' ' || i.identity, o.description FROM pg_description AS o, LATERAL "
     "pg_identify_object(o.classoid, o.objoid, o.objsubid) AS i WHERE (o.objoid >= 16384 "
-    "OR o.classoid = 'pg_namespace'::regclass AND o.objoid = to_regnamespace('public') ) "
-    "AND i.identity IS NOT NULL "
+    "OR o.classoid = 'pg_namespace'::regclass AND o.objoid = to_regnamespace('public') "
+    "AND o.description <> 'standard public schema') AND i.identity IS NOT NULL "
     "AND coalesce(i.schema, '') !~ '^pg_(toast|temp)' AND NOT EXISTS (SELECT FROM pg_depend AS d "
     "WHERE d.classid = o.classoid AND d.objid = o.objoid AND d.deptype = 'e')",
     "publication": "SELECT quote_ident(p.pubname), concat_ws(' ', to_jsonb(p) - '{oid,pubname,pubowner}'::text[], "

@@ -133,7 +133,8 @@ OBJECTS: dict[str, LiteralString] = {
     "unnest(a.attfdwoptions) AS o), "
     "CASE WHEN a.attstattarget >= 0 THEN 'statistics ' || a.attstattarget END) "
     "FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-    "WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'v', 'm') "
+    "WHERE a.attnum > 0 AND NOT a.attisdropped AND (c.relkind IN ('r', 'p', 'f', 'm') OR c.relkind = 'v' AND "
+    "a.atthasdef) "
     "AND c.relpersistence <> 't' AND " + SCHEMAS + " AND " + mine("pg_class", "c.oid"),
     "index": "SELECT c.oid::regclass::text, pg_get_indexdef(c.oid) || CASE WHEN i.indisvalid THEN '' ELSE ' INVALID' "
     "END || CASE WHEN i.indisclustered THEN ' CLUSTERED' ELSE '' END || CASE WHEN i.indisreplident "
