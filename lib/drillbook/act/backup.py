@@ -8,6 +8,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ from drillbook.vault.publish import publish
 from drillbook.vault.store import Store
 
 SPARE_BYTES = 4 << 20
+SEALERS = 2
 
 
 @dataclass
@@ -210,15 +212,15 @@ def _forget(backup: OpenBackup) -> None:
 
 def _seal(folder: Path) -> dict[str, str]:
     """relative path → sha256 of every file, all on disk with mode 0600 in folders of 0700."""
-    checksums = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir():
-            path.chmod(0o700)
-        else:
-            path.chmod(0o600)
-            checksums[path.relative_to(folder).as_posix()] = sha256_synced(path)
-    for path in [folder, *folder.rglob("*")]:
-        if path.is_dir():
-            sync_folder(path)
-    folder.chmod(0o700)
-    return checksums
+    paths = sorted(folder.rglob("*"))
+    files = [path for path in paths if not path.is_dir()]
+    folders = [folder, *(path for path in paths if path.is_dir())]
+    for path in files:
+        path.chmod(0o600)
+    for path in folders:
+        path.chmod(0o700)
+    with ThreadPoolExecutor(SEALERS) as pool:  # hashing and syncing both let go of the interpreter
+        digests = list(pool.map(sha256_synced, files))
+    for path in folders:
+        sync_folder(path)
+    return {path.relative_to(folder).as_posix(): digest for path, digest in zip(files, digests, strict=True)}

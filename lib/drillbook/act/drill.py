@@ -191,7 +191,9 @@ def compare_database(step: Step, context: Context) -> Mapping[str, Any]:
     ignored = LOCALE if is_local(context.target, key) else ()
     try:
         with drill.scratch[entry.server].connect(step.subject) as connection:
-            observed = database.content(connection, step.subject, counted=names - digested)
+            observed = database.content(
+                connection, step.subject, counted=names - digested, algorithm=entry.content.algorithm
+            )
     except RunbookError as error:
         verdict = drill.note(f"{step.subject}:compare", "fail", error.fact, "the restored database can be read")
         return {"verdict": verdict}

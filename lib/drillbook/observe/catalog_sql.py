@@ -30,7 +30,9 @@ def relations(kinds: LiteralString) -> LiteralString:
 TABLES: LiteralString = (
     "SELECT c.oid, n.nspname, c.relname, pg_total_relation_size(c.oid), "
     "(SELECT coalesce(json_agg(json_build_array("
-    "a.attname, a.atttypid::int8, NOT coalesce(l.collisdeterministic, true))), '[]') FROM pg_attribute AS a "
+    "a.attname, a.atttypid::int8, NOT coalesce(l.collisdeterministic, true), a.attnotnull AND NOT EXISTS ("
+    "SELECT FROM pg_constraint AS k WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND NOT k.convalidated), "
+    "(SELECT y.typtype = 'e' FROM pg_type AS y WHERE y.oid = a.atttypid))), '[]') FROM pg_attribute AS a "
     "LEFT JOIN pg_collation AS l ON l.oid = a.attcollation"
     " WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v') "
     + relations("'r'") + " ORDER BY 2, 3"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,9 @@ from psycopg import sql
 from drillbook.errors import BadTarget, DatabaseDown, EngineDown, RunbookError
 from drillbook.observe import catalog_grants, catalog_other, catalog_sql, digest
 from drillbook.observe import tables as look_at
-from drillbook.observe.digest import Column, Table
+from drillbook.observe.digest import Table
 from drillbook.observe.facts_data import DatabaseFact
+from drillbook.observe.row_hash import Column
 from drillbook.observe.server import connect, looking, one, said, server_version, system_identifier
 from drillbook.observe.table_digest import algorithm_for, taken
 from drillbook.target import Target
@@ -68,8 +69,8 @@ def _used(connection: psycopg.Connection) -> dict[str, int]:
     return {f"{schema}.{name}": int(last) for schema, name, last in rows if last is not None}
 
 
-def contents(target: Target) -> dict[str, DatabaseContent]:
-    """What every database of *target* holds now, digests included. Changes nothing.
+def contents(target: Target, algorithms: Mapping[str, str] | None = None) -> dict[str, DatabaseContent]:
+    """What every database of *target* holds now, with digests by the *algorithms* of its keys. Changes nothing.
 
     Raises:
         DatabaseDown: one of them does not answer.
@@ -77,7 +78,7 @@ def contents(target: Target) -> dict[str, DatabaseContent]:
     found = {}
     for key, database in target.databases.items():
         with connect(target, key) as connection:
-            found[key] = content(connection, database.dbname)
+            found[key] = content(connection, database.dbname, algorithm=(algorithms or {}).get(key, ""))
     return found
 
 
@@ -95,18 +96,20 @@ def content(
     snapshot: str = "",
     states: tuple[SequenceState, ...] | None = None,
     counted: Collection[str] = (),
+    algorithm: str = "",
 ) -> DatabaseContent:
     """What the database of *connection* holds, all in one snapshot. Changes nothing.
 
     Without a *snapshot* already begun on this connection it begins its own;
     *states* are the sequences if they were read before. Tables in *counted* are not digested.
+    *algorithm* is the digest's name that it is to be compared by, where this server can.
 
     Raises:
         RunbookError: the server is too old, or a table may not be read or is gone meanwhile.
     """
     try:
         version = server_version(connection) if snapshot else _begin(connection)
-        name = algorithm_for(version)
+        name = algorithm_for(version, algorithm)
         return DatabaseContent(
             database=database,
             server_version=version,

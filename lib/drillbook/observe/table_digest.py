@@ -14,8 +14,8 @@ from drillbook.observe.server import one
 from drillbook.vault.content import TableDigest
 
 
-def algorithm_for(version: str) -> str:
-    """The algorithm of a server of this *version*.
+def algorithm_for(version: str, wanted: str = "") -> str:
+    """The algorithm of a server of this *version*: *wanted*, where it can.
 
     Raises:
         RunbookError: it is too old for any.
@@ -26,7 +26,7 @@ def algorithm_for(version: str) -> str:
             f"the server is PostgreSQL {version}; digests need {digest.OLDEST_MAJOR} or newer",
             "upgrade the server; its own pg_dump still takes a backup without proof",
         )
-    return digest.algorithm(major)
+    return digest.algorithm(major, wanted)
 
 
 def taken(connection: psycopg.Connection, table: Table, name: str, counted: Collection[str]) -> TableDigest:

@@ -52,7 +52,7 @@ class VerifyRun(Run):
 def held_against(target: Target, backup: Backup) -> list[Evidence]:
     """The live databases and redis volumes against what the backup's manifest says, one check each."""
     manifest = backup.whole()
-    live = contents(target)
+    live = contents(target, {key: db.content.algorithm for key, db in manifest.databases.items()})
     checks = [e for key, db in manifest.databases.items() if key in live for e in compare(db.content, live[key])]
     seen = redis.digests(target)
     for name, volume in manifest.volumes.items():

@@ -9,7 +9,8 @@ from postgres import writer
 from drillbook.act.cluster import Cluster
 from drillbook.errors import DatabaseDown, RunbookError
 from drillbook.observe.database import connect, content, contents, is_empty, row_counts
-from drillbook.observe.digest import TEXT, Column, query
+from drillbook.observe.digest import query
+from drillbook.observe.row_hash import TEXT, Column
 from drillbook.observe.server import server_version, system_identifier
 from drillbook.target import Target, parse_target
 from drillbook.vault.content import DatabaseContent
