@@ -8,7 +8,7 @@ CORPUS := .venv-corpus
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --no-compile --prefer-binary
 export ENGINE
 
-.PHONY: setup demo test matrix proofs corpus lab bench lint clean engine browser
+.PHONY: setup demo test matrix proofs corpus lab bench rivals lint clean engine browser
 
 setup: $(STAMP)/dev engine browser
 
@@ -43,8 +43,23 @@ corpus: $(STAMP)/dev $(CORPUS)/.made engine
 lab: $(STAMP)/demo
 	$(BIN)/jupyter lab runbooks
 
-bench: $(STAMP)/dev engine
+bench: $(STAMP)/dev engine rivals
 	$(BIN)/python bench/run.py
+
+# What backups are measured beside: borgmatic in an environment of its own, borg and zstd from Debian. Without them the
+# bench says so.
+rivals:
+	@for program in borg:borgbackup zstd:zstd; do \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v $${program%%:*} >/dev/null; then \
+	    echo "installing $${program##*:} for the comparison" >&2; \
+	    apt-get -q -o DPkg::Lock::Timeout=600 update >/dev/null; DEBIAN_FRONTEND=noninteractive \
+	    apt-get -q -y -o DPkg::Lock::Timeout=600 install --no-install-recommends $${program##*:} >/dev/null; \
+	  fi; \
+	done; \
+	if [ ! -x build/borgmatic/bin/borgmatic ]; then \
+	  echo "installing borgmatic for the comparison" >&2; \
+	  python3 -m venv build/borgmatic && build/borgmatic/bin/python -m pip --disable-pip-version-check install -qq borgmatic; \
+	fi; true
 
 lint: $(STAMP)/dev
 	$(BIN)/ruff check .

@@ -11,29 +11,20 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from drillbook.act import archive, backup, drilling, dump, roles
+from rounds import COUNT, carry_out, drill_newest, newest
+
 from drillbook.act.client_tools import ClientTools, client_tools
 from drillbook.act.dump import compression
-from drillbook.act.executor import Context, execute
-from drillbook.act.journal import Journal
 from drillbook.act.site import Site
 from drillbook.decide.backup import plan_backup
-from drillbook.decide.drill import plan_drill
 from drillbook.decide.plan import Plan
 from drillbook.observe import engine
 from drillbook.observe.command import run_checked
 from drillbook.observe.data import data_facts
 from drillbook.observe.snapshot import observe
 from drillbook.target import Target
-from drillbook.vault.catalog import Backup, Vault
 
-VERBS = (archive, backup, *drilling.VERBS, dump, roles)
-"""The modules whose actions the plans name."""
 NAME = "drillbook-bench-restore"
-COUNT = (
-    "select format('select count(*) from %s', oid::regclass) from pg_class where relkind = 'r' "
-    "and relnamespace = 'public'::regnamespace \\gexec\n"
-)
 Pair = tuple[str, Callable[[], object], Callable[[], object], str]
 
 
@@ -49,7 +40,6 @@ class Stack:
         self.major = data_facts(self.target).servers["main"].major
         with self._tools() as tools:
             self.method = compression(tools, "connect", self.major)
-        self.number = 0
 
     @property
     def diagnose(self) -> tuple[str, ...]:
@@ -68,7 +58,8 @@ class Stack:
         """The database's backup; the volumes, which pg_dump does not know, are left out."""
         plan = plan_backup(self.target.name, self.target.identity, data_facts(self.target))
         steps = tuple(step for step in plan.steps if step.verb != "backup.volume")
-        self._carry_out(Plan(plan.runbook, plan.target, plan.identity, plan.basis, steps))
+        whole = Plan(plan.runbook, plan.target, plan.identity, plan.basis, steps)
+        carry_out(self.target, whole, self.folder)
 
     def bare_dump(self) -> None:
         """What one would type."""
@@ -79,13 +70,13 @@ class Stack:
 
     def drill(self) -> None:
         """The newest backup, proven."""
-        taken = self._newest()
-        self._carry_out(plan_drill(self.target.name, self.target.identity, taken.whole(), taken.manifest_sha256))
+        drill_newest(self.target, self.folder)
 
     def bare_restore(self) -> None:
         """The same archive in a server of the same image as it comes, and every table counted."""
+        archive = newest(self.target).folder
         argv = (
-            "docker", "run", "-d", "--name", NAME, "--network", "none", "-v", f"{self._newest().folder}:/backup:ro",
+            "docker", "run", "-d", "--name", NAME, "--network", "none", "-v", f"{archive}:/backup:ro",
             "-e", "POSTGRES_USER=connect", "-e", "POSTGRES_DB=connect", "-e", "POSTGRES_HOST_AUTH_METHOD=trust",
             self.server.image_id,
         )  # fmt: skip
@@ -99,15 +90,6 @@ class Stack:
             run_checked((*client, "psql", "-X", "-q", *where, "-f", "-"), timeout=600, stdin=COUNT)
         finally:
             run_checked(("docker", "rm", "-f", "-v", NAME), timeout=60)
-
-    def _newest(self) -> Backup:
-        return Vault.of(self.target).choose("newest", self.target.identity)
-
-    def _carry_out(self, plan: Plan) -> None:
-        self.number += 1
-        folder = self.folder / f"bench-{self.number}"
-        folder.mkdir()
-        execute(plan, Journal(folder / "journal.jsonl"), Context(self.target, folder))
 
     def _tools(self) -> AbstractContextManager[ClientTools]:
         return client_tools(self.target, "main", self.folder, "bench", self.major)

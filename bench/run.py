@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 
 import code_part
+import data_part
 from docker_part import Stack
 
 from drillbook.act import sandbox
@@ -90,6 +91,37 @@ def stack(times: int, rows: int, folder: Path) -> None:
             sandbox.down(PROJECT)
 
 
+def data(times: int, gigabytes: float, folder: Path) -> tuple[float, ...]:
+    """A database of *gigabytes*: backup and drill beside others, and the memory; the seconds of ours."""
+    print(f"making a database of {gigabytes:g} GB of table data", file=sys.stderr)
+    folder.mkdir()
+    with data_part.shop(folder, gigabytes) as shop:
+        dump = f"pg_dump -Fd -j 2 -Z {shop.method}"
+        backup, bare = alternate(times, shop.back_up, shop.bare_dump)
+        line(f"backup of {gigabytes:g} GB", backup, bare, dump)
+        for name, action in shop.rivals():
+            if action is None:
+                print(f"{'the same, beside':<32} not measured, for a program is missing: {name}")
+            else:
+                line("the same, beside", backup, seconds(action), f"{name}, once")
+        drill, bare = alternate(times, shop.drill, shop.bare_restore)
+        line(f"drill of {gigabytes:g} GB", drill, bare, "initdb; pg_restore -j 2; count(*); all of it removed")
+        for name in ("backup", "drill"):
+            taken, most = shop.runbook(name)
+            line(f"all of the runbook {name}", taken, None, f"{most:.0f} MB at most: the RSS of its Python processes")
+    shutil.rmtree(folder)
+    return backup, drill
+
+
+def sizes(times: int, each: list[float], folder: Path) -> None:
+    """Databases of several sizes, and how the cost grows with them."""
+    costs = {size: data(times, size, folder / f"{size:g}") for size in each}
+    for size, cost in list(costs.items())[1:]:
+        first, before = next(iter(costs.items()))
+        grown = " and ".join(f"{now / then:.2f}x" for now, then in zip(cost, before, strict=True))
+        print(f"{size / first:g} times the data cost {grown}: backup and drill")
+
+
 def code(times: int, folder: Path) -> None:
     """An image of 50,000 files and 1 GB: the first look, a later one, and the memory that it takes."""
     print(f"making an image of {code_part.FILES:,} files and {code_part.BYTES / 1e9:g} GB", file=sys.stderr)
@@ -132,6 +164,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=200_000, help="further rows in the sandbox's largest tables")
     parser.add_argument("--times", type=int, default=3, help="how often each is measured")
+    parser.add_argument("--sizes", default="1", help="GB of table data in the large databases, such as 1,5")
+    parser.add_argument("--only", choices=("data",), help="leave the other parts out")
     given = parser.parse_args()
     load = os.getloadavg()[0]
     print(f"{platform.platform()}, {os.cpu_count()} processors, load {load:.1f}, medians of {given.times}\n")
@@ -139,9 +173,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="drillbook-bench-") as name, environment(DRILLBOOK_HOME=HOUSE):
         folder = Path(name)
         with environment(DRILLBOOK_OUTPUTS=folder / "outputs"):
-            starting(2 * given.times - 1)
-            empty_runbook(given.times, folder / "house")
-            if ensure_engine() == "docker":
+            if given.only is None:
+                starting(2 * given.times - 1)
+                empty_runbook(given.times, folder / "house")
+            sizes(given.times, [float(size) for size in given.sizes.split(",")], folder)
+            if given.only is None and ensure_engine() == "docker":
                 stack(given.times, given.rows, folder)
                 code(given.times, folder)
 

@@ -173,9 +173,7 @@ def check_beside(step: Step, context: Context) -> Mapping[str, Any]:
 def _compared(context: Context, key: str, name: str) -> tuple[Evidence, ...]:
     entry = chosen(context).whole().databases[key]
     with session(place_of(context.target, key, dbname=name), READING) as connection:
-        return compare(
-            entry.content, unmarked(database.content(connection, name, algorithm=entry.content.algorithm))
-        )
+        return compare(entry.content, unmarked(database.content(connection, name, algorithm=entry.content.algorithm)))
 
 
 @verb("restore.switch")
