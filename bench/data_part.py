@@ -1,6 +1,6 @@
 """A database of a GB or more: backup and drill beside the bare tools, borgmatic and a pipe into zstd; and the memory.
 
-It runs on the newest programs of this machine, with or without a container engine; the server has its defaults.
+It runs on the newest programs of this machine, with or without an engine; the server has its defaults.
 """
 
 from __future__ import annotations
@@ -120,9 +120,10 @@ class Shop:
 
 
 @contextmanager
-def shop(folder: Path, gigabytes: float) -> Iterator[Shop]:
+def shop(folder: Path, gigabytes: float, major: int | None) -> Iterator[Shop]:
     """A server at its default settings with *gigabytes* of table data; all of it is removed again."""
-    with _server(binaries.installed(binaries.SERVER)[-1], QUICK) as cluster:
+    programs = [found for found in binaries.installed(binaries.SERVER) if major in (None, found.major)]
+    with _server(programs[-1], QUICK) as cluster:
         _client(cluster, "postgres", "psql", "-X", "-q", "-c", f"create database {NAME}")
         words = ("-v", "ON_ERROR_STOP=1", "-v", f"parts={round(gigabytes * PARTS)}", "-o", "/dev/null", "-f", str(SQL))
         _client(cluster, NAME, "psql", "-X", "-q", *words)

@@ -91,14 +91,14 @@ def stack(times: int, rows: int, folder: Path) -> None:
             sandbox.down(PROJECT)
 
 
-def data(times: int, gigabytes: float, folder: Path) -> tuple[float, ...]:
+def data(times: int, gigabytes: float, major: int | None, folder: Path) -> tuple[float, ...]:
     """A database of *gigabytes*: backup and drill beside others, and the memory; the seconds of ours."""
     print(f"making a database of {gigabytes:g} GB of table data", file=sys.stderr)
     folder.mkdir()
-    with data_part.shop(folder, gigabytes) as shop:
+    with data_part.shop(folder, gigabytes, major) as shop:
         dump = f"pg_dump -Fd -j 2 -Z {shop.method}"
         backup, bare = alternate(times, shop.back_up, shop.bare_dump)
-        line(f"backup of {gigabytes:g} GB", backup, bare, dump)
+        line(f"backup of {gigabytes:g} GB", backup, bare, f"{dump}, version {shop.cluster.binaries.version}")
         for name, action in shop.rivals():
             if action is None:
                 print(f"{'the same, beside':<32} not measured, for a program is missing: {name}")
@@ -113,9 +113,9 @@ def data(times: int, gigabytes: float, folder: Path) -> tuple[float, ...]:
     return backup, drill
 
 
-def sizes(times: int, each: list[float], folder: Path) -> None:
+def sizes(times: int, each: list[float], major: int | None, folder: Path) -> None:
     """Databases of several sizes, and how the cost grows with them."""
-    costs = {size: data(times, size, folder / f"{size:g}") for size in each}
+    costs = {size: data(times, size, major, folder / f"{size:g}") for size in each}
     for size, cost in list(costs.items())[1:]:
         first, before = next(iter(costs.items()))
         grown = " and ".join(f"{now / then:.2f}x" for now, then in zip(cost, before, strict=True))
@@ -165,6 +165,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=200_000, help="further rows in the sandbox's largest tables")
     parser.add_argument("--times", type=int, default=3, help="how often each is measured")
     parser.add_argument("--sizes", default="1", help="GB of table data in the large databases, such as 1,5")
+    parser.add_argument(
+        "--major", type=int, help="the large databases' version, of those on PATH too; the newest if none"
+    )
     parser.add_argument("--only", choices=("data",), help="leave the other parts out")
     given = parser.parse_args()
     load = os.getloadavg()[0]
@@ -176,7 +179,7 @@ def main() -> None:
             if given.only is None:
                 starting(2 * given.times - 1)
                 empty_runbook(given.times, folder / "house")
-            sizes(given.times, [float(size) for size in given.sizes.split(",")], folder)
+            sizes(given.times, [float(size) for size in given.sizes.split(",")], given.major, folder)
             if given.only is None and ensure_engine() == "docker":
                 stack(given.times, given.rows, folder)
                 code(given.times, folder)
