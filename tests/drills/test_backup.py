@@ -109,6 +109,7 @@ def test_a_redis_archive_that_lost_its_jobs_is_red(engine: Any, target: Target) 
     raw["checksums"] = {name: sha256(taken.folder / name) for name in raw["checksums"]}
     names = {entry["key"]: name for name, entry in raw["volumes"].items()}
     raw["volumes"][names["redis_queue_data"]]["tree"] = raw["volumes"][names["redis_cache_data"]]["tree"]
+    raw["own_sha256"] = ""
     (taken.folder / manifests.FILE).write_text(json.dumps(raw))
     with pytest.raises(CheckFailed, match="redis_queue_data:redis"):
         take_drill(target, Vault.of(target).get(taken.name))

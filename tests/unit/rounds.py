@@ -39,7 +39,7 @@ from drillbook.observe.live_tables import live_tables
 from drillbook.target import Target
 from drillbook.vault.catalog import Backup, Vault
 from drillbook.vault.checksum import sha256
-from drillbook.vault.manifest import FILE
+from drillbook.vault.manifest import FILE, parse, written
 from drillbook.vault.proof import PREFIX, Tier
 
 VERBS = (
@@ -94,4 +94,4 @@ def resign(folder: Path) -> None:
     raw = json.loads((folder / FILE).read_text())
     files = [file for file in folder.rglob("*") if file.is_file() and not file.name.startswith((FILE, PREFIX))]
     raw["checksums"] = {file.relative_to(folder).as_posix(): sha256(file) for file in files}
-    (folder / FILE).write_text(json.dumps(raw))
+    (folder / FILE).write_bytes(written(parse(json.dumps(raw).encode(), FILE)))

@@ -101,7 +101,7 @@ def checksums(step: Step, context: Context) -> Mapping[str, Any]:
 def manifest_itself(_step: Step, context: Context) -> Mapping[str, Any]:
     """The manifest fits itself."""
     drill = under_way(context)
-    drill.checks.append(sound(drill.backup.whole(), drill.backup.name))
+    drill.checks.append(sound(drill.backup.whole(), drill.backup.name, drill.backup.intact))
     return {"verdict": drill.checks[-1].verdict, "told": drill.checks[-1].observed}
 
 

@@ -62,6 +62,8 @@ def open_backup(step: Step, context: Context) -> Mapping[str, Any]:
     backup = Vault.of(context.target).get(str(step.args["backup"]))
     opened = cleanup(context).enter_context(opened_files(context.target, backup))
     wrong = checksum.differences(opened.folder, backup.whole().checksums, (manifest.FILE, PREFIX)) | opened.wrong
+    if not backup.intact:
+        wrong[manifest.FILE] = "differs from its own checksum"
     if wrong:
         told = "; ".join(f"{name} {what}" for name, what in wrong.items())
         raise VaultError(f"backup {backup.name} is damaged: {told}", "choose another: drillbook backups", wrong)

@@ -8,9 +8,11 @@ from drillbook.decide.evidence import Evidence
 from drillbook.vault.manifest import Manifest
 
 
-def sound(manifest: Manifest, name: str) -> Evidence:
-    """That the manifest is the one of backup *name*, and that all it tells of has files and a server."""
+def sound(manifest: Manifest, name: str, intact: bool = True) -> Evidence:
+    """That the manifest is the one of backup *name*, as it was written, and all it tells of has files and a server."""
     wrong = list(_wrong(manifest, name))
+    if not intact:
+        wrong.insert(0, "it is not what was written: its own checksum differs")
     databases, volumes = len(manifest.databases), len(manifest.volumes)
     told = f"{databases} databases, {manifest.tables} tables, {volumes} volumes, each with its files"
     return Evidence("manifest", "backup", name, "fail" if wrong else "pass", "; ".join(wrong) or told, told)

@@ -21,6 +21,7 @@ Standing = Literal["proven", "failed", "unproven", "broken"]
 class Backup:
     """A backup of the vault. `header` is None when it is broken, and `fact` then says how.
 
+    `intact` is false where its manifest reads, but is not as it was written.
     `manifest` is None too where it is encrypted and there is no key. `places` maps
     each file's name to where it lies in the store. `proofs` are those that
     name this very manifest, oldest first. `bytes` are those that it takes in the store.
@@ -34,6 +35,7 @@ class Backup:
     proofs: tuple[Proof, ...]
     bytes: int
     fact: str = ""
+    intact: bool = True
     places: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -69,12 +69,12 @@ class Vault:
         except BrokenBackup as error:
             return Backup(name, self.store, None, None, "", (), sum(own.values()), error.fact)
         digest = hashlib.sha256(data).hexdigest()
-        manifest, fact = self._read(name, header)
+        manifest, fact, intact = self._read(name, header, data)
         places = {file: _place(name, file, checksum, own) for file, checksum in header.checksums.items()}
         size = sum(own.values()) + sum(sizes.get(place, 0) for place in places.values() if place.startswith(OBJECTS))
         found = [proofs.parse(self.store.read(f"{name}/{file}")) for file in own if _is_proof(file)]
         counting = sorted((p for p in found if p and p.manifest_sha256 == digest), key=lambda p: (p.serial, p.ended))
-        return Backup(name, self.store, header, manifest, digest, tuple(counting), size, fact, places)
+        return Backup(name, self.store, header, manifest, digest, tuple(counting), size, fact, intact, places)
 
     def _manifest(self, name: str, own: dict[str, int]) -> bytes:
         if manifests.FILE not in own:
@@ -84,18 +84,22 @@ class Vault:
         except OSError as error:
             raise BrokenBackup(f"its {manifests.FILE} cannot be read: {error.strerror}") from error
 
-    def _read(self, name: str, header: Manifest | Sealed) -> tuple[Manifest | None, str]:
-        """The manifest itself, or why it cannot be read."""
+    def _read(self, name: str, header: Manifest | Sealed, data: bytes) -> tuple[Manifest | None, str, bool]:
+        """The manifest itself, or why it cannot be read; and whether what was read is as it was written."""
+        intact = manifests.intact(header, data)
         if isinstance(header, Manifest):
-            return header, ""
+            return header, "", intact
         keys = self.keys()
         if not keys:
-            return None, "encrypted"
+            return None, "encrypted", intact
         try:
-            inner = manifests.parse(age.unsealed(self.store.read(f"{name}/{manifests.INNER}"), keys), name)
+            inner_data = age.unsealed(self.store.read(f"{name}/{manifests.INNER}"), keys)
+            inner = manifests.parse(inner_data, name)
         except (VaultError, FileNotFoundError) as error:
-            return None, str(getattr(error, "fact", error))
-        return (inner, "") if isinstance(inner, Manifest) else (None, f"{manifests.INNER} holds no manifest")
+            return None, str(getattr(error, "fact", error)), intact
+        if not isinstance(inner, Manifest):
+            return None, f"{manifests.INNER} holds no manifest", intact
+        return inner, "", intact and manifests.intact(inner, inner_data)
 
     def latest(self) -> Backup | None:
         """The backup with a manifest that ended last."""

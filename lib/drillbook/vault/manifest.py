@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from datetime import datetime
 from pathlib import Path
@@ -112,10 +113,12 @@ class Manifest(Frozen):
     """A finished backup. Times are UTC; `checksums` maps every file but the manifest to its sha256.
 
     `serial` counts the backups of a vault: it tells the newest one where a clock was set back.
+    `own_sha256` is of the manifest's file with nothing in this very field.
     Where `physical` names a server, its databases' data is in pgBackRest's repository, not in this folder.
     """
 
     format: Literal[1] = 1
+    own_sha256: str = ""
     name: str
     target: str
     identity: str
@@ -143,6 +146,7 @@ class Sealed(Frozen):
 
     format: Literal[1] = 1
     sealed: Literal["age"] = "age"
+    own_sha256: str = ""
     name: str
     target: str
     identity: str
@@ -165,8 +169,19 @@ def seal(manifest: Manifest, checksums: dict[str, str]) -> Sealed:
 
 
 def written(manifest: Manifest | Sealed) -> bytes:
-    """The manifest as it lies in its file."""
-    return manifest.model_dump_json(indent=1).encode()
+    """The manifest as it lies in its file, with its own checksum in it."""
+    data = manifest.model_copy(update={"own_sha256": ""}).model_dump_json(indent=1).encode()
+    return data.replace(_own(""), _own(hashlib.sha256(data).hexdigest()), 1)
+
+
+def intact(manifest: Manifest | Sealed, data: bytes) -> bool:
+    """Whether *data*, which *manifest* was read from, is as it was written. Older manifests do not tell, and pass."""
+    without = data.replace(_own(manifest.own_sha256), _own(""), 1)
+    return not manifest.own_sha256 or hashlib.sha256(without).hexdigest() == manifest.own_sha256
+
+
+def _own(digest: str) -> bytes:
+    return f'"own_sha256": "{digest}"'.encode()
 
 
 def write(manifest: Manifest, folder: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from drillbook.observe import binaries
 from drillbook.observe.data import data_facts
 from drillbook.observe.database import contents
 from drillbook.target import Target, parse_target
+from drillbook.vault import manifest as manifests
 from drillbook.vault.catalog import Backup, Vault
 
 SCHEMA = """
@@ -236,6 +238,22 @@ def test_a_broken_backup_never_reaches_the_live_database(db: psycopg.Connection,
     with pytest.raises((VaultError, CheckFailed)):
         put_back(target, Vault.of(target).get(taken.name))
     assert digests(target) == before
+
+
+@pytest.mark.parametrize("field", ["seconds", "bytes", "drillbook", "snapshot", "started", "client_version"])
+def test_a_manifest_changed_where_no_check_reads_it_is_red(db: psycopg.Connection, target: Target, field: str) -> None:
+    """One character of a number or a text that nothing is held against: its own checksum tells."""
+    taken = take_backup(target)
+    file = taken.folder / manifests.FILE
+    text = file.read_text()
+    at = re.search(rf'"{field}": "?[^"]*?(?=\d)', text).end()
+    file.write_text(text[:at] + str((int(text[at]) + 1) % 10) + text[at + 1 :])
+    broken = Vault.of(target).get(taken.name)
+    assert (broken.intact, taken.intact) == (False, True)
+    with pytest.raises(CheckFailed, match="its own checksum differs"):
+        take_drill(target, broken)
+    with pytest.raises(VaultError, match="differs from its own checksum"):
+        put_back(target, broken)
 
 
 def test_a_proof_counts_only_for_the_manifest_it_judged(db: psycopg.Connection, target: Target) -> None:
