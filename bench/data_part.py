@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rounds import COUNT, carry_out, drill_newest, newest
@@ -167,17 +167,24 @@ def _shell(line: str) -> None:
 
 
 def _held(root: int) -> float:
-    """MB of memory of *root* and of those of its descendants that are Python."""
-    parents, sizes = {}, {}
+    """MB that *root* and those of its descendants that are Python hold together; shared pages count once."""
+    parents, pythons = {}, set()
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "stat").read_text().rpartition(")")
-            python = "(python" in words[0]
-            parents[int(folder.name)] = int(words[2].split()[1])
-            sizes[int(folder.name)] = int(words[2].split()[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6 if python else 0.0
-        except (OSError, IndexError):
-            continue  # it ended meanwhile
+        with suppress(OSError):  # it ended meanwhile
+            name, _, rest = (folder / "stat").read_text().rpartition(")")
+            parents[int(folder.name)] = int(rest.split()[1])
+            if "(python" in name:
+                pythons.add(int(folder.name))
     family = {root}
     while more := {pid for pid, parent in parents.items() if parent in family} - family:
         family |= more
-    return sum(sizes.get(pid, 0.0) for pid in family)
+    return sum(map(_proportional, family & pythons))
+
+
+def _proportional(pid: int) -> float:
+    """MB of the process's memory, of shared pages its part (PSS, as the kernel reckons); 0 when it has ended."""
+    with suppress(OSError):
+        for text in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if text.startswith("Pss:"):
+                return int(text.split()[1]) / 1000
+    return 0.0

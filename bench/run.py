@@ -108,7 +108,7 @@ def data(times: int, gigabytes: float, major: int | None, folder: Path) -> tuple
         line(f"drill of {gigabytes:g} GB", drill, bare, "initdb; pg_restore -j 2; count(*); all of it removed")
         for name in ("backup", "drill"):
             taken, most = shop.runbook(name)
-            line(f"all of the runbook {name}", taken, None, f"{most:.0f} MB at most: the RSS of its Python processes")
+            line(f"all of the runbook {name}", taken, None, f"{most:.0f} MB at most: all its Python processes (PSS)")
     shutil.rmtree(folder)
     return backup, drill
 
