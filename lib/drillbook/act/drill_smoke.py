@@ -11,7 +11,7 @@ from drillbook.act.drill_checks import server_of
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import guarded
 from drillbook.act.scratch import Scratch
-from drillbook.act.smoke_app import answering, private_network
+from drillbook.act.smoke_app import answering, live_fault, private_network
 from drillbook.decide.evidence import Verdict
 from drillbook.decide.plan import Step
 from drillbook.errors import CommandFailed, RunbookError
@@ -24,12 +24,20 @@ SHOWN = 200
 @verb("drill.smoke")
 @guarded
 def smoke(step: Step, context: Context) -> Mapping[str, Any]:
-    """One smoke request of the target's file: a service's image beside the scratch server, or a command run here."""
+    """One smoke request of the target's file: a service's image beside the scratch server, or a command run here.
+
+    Where it fails, the live app is asked the same: one that fails with its live database too tells nothing of the
+    backup, and the check is left out.
+    """
     drill, name = under_way(context), str(step.args["name"])
     asked = context.target.drill.smoke[name]
     how = f"GET {asked.path} on port {asked.port}" if asked.service else asked.command[0]
     expected = f"HTTP {asked.status}" if asked.service else "exit code 0"
     verdict, told = _answer(drill, asked, context)
+    if verdict == "fail" and asked.service and (live := live_fault(context, asked)):
+        why = f"{told}; but {live}: the fault is the app's, and tells nothing of the backup"
+        drill.left_out.append({"id": f"smoke:{name}", "why": why})
+        return {"left_out": why}
     return {"verdict": drill.note(f"smoke:{name}", verdict, told, expected, how), "told": told}
 
 

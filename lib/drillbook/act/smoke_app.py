@@ -13,11 +13,13 @@ import httpx
 from drillbook.act.executor import Context
 from drillbook.act.scratch import Scratch
 from drillbook.act.scratch_marks import labels, new_name
+from drillbook.errors import RunbookError
 from drillbook.observe import engine
 from drillbook.target import Smoke
 
 PAUSE_SECONDS = 0.2
 LOG_LINES = 5
+LIVE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,22 @@ def answering(context: Context, asked: Smoke, network: str, declared: Mapping[st
         return Answer(status, said, environment)
     finally:
         client.api.remove_container(made, v=True, force=True)
+
+
+def live_fault(context: Context, asked: Smoke) -> str:
+    """What is wrong with the live app, asked the same once; empty when it answers as it must."""
+    try:
+        container = engine.container_of(context.target, asked.service)
+    except RunbookError as error:
+        return error.fact
+    if not container.running or not container.address:
+        return f"the live {asked.service} does not run"
+    url = f"http://{container.address}:{asked.port}{asked.path}"
+    try:
+        status = httpx.get(url, timeout=LIVE_SECONDS, trust_env=False).status_code
+    except httpx.HTTPError as error:
+        return f"the live {asked.service} does not answer ({type(error).__name__})"
+    return "" if status == asked.status else f"the live {asked.service} answers HTTP {status} too"
 
 
 def _created(context: Context, like: dict[str, Any], network: str, environment: dict[str, str]) -> str:
