@@ -89,8 +89,8 @@ UNION ALL SELECT 'set:' || coalesce(pg_get_userbyid(nullif(s.setrole, 0)), '') |
     WHERE b.datname = current_database()
 """
 
-# Without pg_attver: since the minor releases of November 2026 the server puts a number of its own there, a new one for
-# each table that is made, which no restore reproduces.
+# Without pg_attver: Debian's PostgreSQL 17.12 puts a number of its own there, a new one for each table that is made,
+# which no restore reproduces.
 ATTRIBUTE_OPTIONS: LiteralString = (
     "nullif(ARRAY(SELECT o.o FROM unnest(a.attoptions) WITH ORDINALITY AS o(o, n) WHERE o.o !~ '^pg_attver=' "
     "ORDER BY o.n)::text, '{}')"

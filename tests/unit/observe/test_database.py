@@ -141,7 +141,7 @@ def test_the_schema_is_read_as_definitions(db: psycopg.Connection, target: Targe
 
 
 def test_the_servers_own_mark_on_columns_is_no_part_of_the_schema(db: psycopg.Connection, target: Target) -> None:
-    """New minor releases give each table a random `pg_attver`, which no restore reproduces; other options count."""
+    """Debian's 17.12 gives each table a random `pg_attver`, which no restore reproduces; other options count."""
     db.execute("CREATE TABLE a (v int, w int); ALTER TABLE a ALTER w SET (n_distinct = 5)")
     before = look(target).schema_objects
     db.execute("SET allow_system_table_mods = on")
