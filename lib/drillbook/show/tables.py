@@ -90,10 +90,18 @@ def _short(value: Any) -> str:
     return text if len(text) <= 90 else f"{text[:87]}…"
 
 
+def _status(evidence: Mapping[str, Any]) -> str:
+    """What a step's evidence says of it: its verdict, or that its check was left out; `done` where it judges none."""
+    verdict = evidence.get("verdict")
+    if verdict in SIGNS:
+        return str(verdict)
+    return "left out" if evidence.get("left_out") else "done"
+
+
 def outcomes(title: str, done: Sequence[Mapping[str, Any]]) -> View:
     """What each step did, its seconds and its evidence."""
     rows = [
-        {"status": "pass", "step": o["step"], "on": o["subject"], "seconds": f"{o['seconds']:.1f}",
+        {"status": _status(o["evidence"]), "step": o["step"], "on": o["subject"], "seconds": f"{o['seconds']:.1f}",
          "evidence": ", ".join(f"{k}={_short(_whole(v))}" for k, v in o["evidence"].items() if v != "")}
         for o in done
     ]  # fmt: skip

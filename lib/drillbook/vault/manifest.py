@@ -6,9 +6,9 @@ import hashlib
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import from_json
 
 from drillbook.errors import BrokenBackup
@@ -21,11 +21,23 @@ INNER = "manifest.json.age"
 """Where the manifest lies in an encrypted backup, whose `manifest.json` is a `Sealed` one."""
 
 
+def _inside(path: str) -> str:
+    """*path*, which a backup names: it may come from a vault that somebody else can write to."""
+    if path.startswith("/") or "\0" in path or ".." in path.split("/"):
+        raise ValueError("a path that leaves the backup's folder")
+    return path
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
+"""A path below the backup's folder, with slashes."""
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class DumpEntry(Frozen):
     """One database's dump: `folder` and all paths are relative to the backup's folder."""
 
     server: str
-    folder: str
+    folder: Inside
     content: DatabaseContent
     compression: str
     client_version: str
@@ -45,7 +57,7 @@ class ServerEntry(Frozen):
     image_ref: str = ""
     system_identifier: str = ""
     preload: str = ""
-    roles: str = ""
+    roles: Inside = ""
     role_names: tuple[str, ...] = ()
     role_passwords: bool = False
     role_facts: dict[str, str] = Field(default_factory=dict)
@@ -98,7 +110,7 @@ class VolumeEntry(Frozen):
     kind: Literal["files", "redis"]
     service: str
     destination: str
-    file: str
+    file: Inside
     bytes: int
     members: int
     tree: str
@@ -109,12 +121,11 @@ class VolumeEntry(Frozen):
     changed_while_read: bool = False
 
 
-class Manifest(Frozen):
-    """A finished backup. Times are UTC; `checksums` maps every file but the manifest to its sha256.
+class Header(Frozen):
+    """What every manifest tells first. Times are UTC; `checksums` maps every file beside it to its sha256.
 
     `serial` counts the backups of a vault: it tells the newest one where a clock was set back.
     `own_sha256` is of the manifest's file with nothing in this very field.
-    Where `physical` names a server, its databases' data is in pgBackRest's repository, not in this folder.
     """
 
     format: Literal[1] = 1
@@ -126,11 +137,19 @@ class Manifest(Frozen):
     serial: int = 0
     started: datetime
     ended: datetime
+    checksums: dict[Inside, Sha256] = Field(default_factory=dict)
+
+
+class Manifest(Header):
+    """A finished backup.
+
+    Where `physical` names a server, its databases' data is in pgBackRest's repository, not in this folder.
+    """
+
     servers: dict[str, ServerEntry]
     databases: dict[str, DumpEntry]
     volumes: dict[str, VolumeEntry] = Field(default_factory=dict)
     physical: dict[str, PhysicalEntry] = Field(default_factory=dict)
-    checksums: dict[str, str] = Field(default_factory=dict)
 
     @property
     def tables(self) -> int:
@@ -141,22 +160,12 @@ class Manifest(Frozen):
         return sum(entry.content.rows for entry in self.databases.values())
 
 
-class Sealed(Frozen):
+class Sealed(Header):
     """What may be read of an encrypted backup without its key; `checksums` are of the files as they lie there."""
 
-    format: Literal[1] = 1
     sealed: Literal["age"] = "age"
-    own_sha256: str = ""
-    name: str
-    target: str
-    identity: str
-    drillbook: str
-    serial: int = 0
-    started: datetime
-    ended: datetime
     tables: int
     rows: int
-    checksums: dict[str, str]
 
 
 def seal(manifest: Manifest, checksums: dict[str, str]) -> Sealed:

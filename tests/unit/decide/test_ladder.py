@@ -22,6 +22,8 @@ OWN = Drill.model_validate({
     "smoke": {"app": {"service": "app1", "database": "main", "port": 3000}},
 })  # fmt: skip
 
+SUM = "0" * 64
+
 
 def manifest(**more: object) -> Manifest:
     content = DatabaseContent(database="shop", server_version="15.1", algorithm="record64-v1", tables=())
@@ -36,7 +38,7 @@ def manifest(**more: object) -> Manifest:
         name="20251013T100000Z-aaaaaa", target="unit", identity="i", drillbook="0", started=NOW, ended=NOW,
         servers={"main": ServerEntry(version="15.1", user="keeper", roles="roles/main.sql")},
         databases={"main": entry}, volumes={"shop_queue": volume},
-        checksums=dict.fromkeys(("main/toc.dat", "roles/main.sql", "volumes/queue.tar.zst"), "0"),
+        checksums=dict.fromkeys(("main/toc.dat", "roles/main.sql", "volumes/queue.tar.zst"), SUM),
     )  # fmt: skip
     return made.model_copy(update=more)
 
@@ -105,9 +107,9 @@ def test_a_sample_stays_in_its_budget_and_is_never_empty() -> None:
 
 BROKEN = [
     ({"name": "another"}, "it is the manifest of another"),
-    ({"checksums": {"roles/main.sql": "0", "volumes/queue.tar.zst": "0"}}, "database main has no list of its dump"),
-    ({"checksums": {"main/toc.dat": "0", "volumes/queue.tar.zst": "0"}}, "server main has no file of its roles"),
-    ({"checksums": {"main/toc.dat": "0", "roles/main.sql": "0"}}, "volume shop_queue has no archive"),
+    ({"checksums": {"roles/main.sql": SUM, "volumes/queue.tar.zst": SUM}}, "database main has no list of its dump"),
+    ({"checksums": {"main/toc.dat": SUM, "volumes/queue.tar.zst": SUM}}, "server main has no file of its roles"),
+    ({"checksums": {"main/toc.dat": SUM, "roles/main.sql": SUM}}, "volume shop_queue has no archive"),
     ({"servers": {}}, "comes from a server that it does not tell of"),
 ]
 

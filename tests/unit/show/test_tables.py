@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import builders
+import pytest
 
 from drillbook.decide.diagnose import diagnose
 from drillbook.decide.plan import Plan, Step
@@ -63,3 +66,15 @@ def test_outcomes_tell_seconds_and_evidence() -> None:
     text = tables.outcomes("Done", done).text
     assert "1.3" in text
     assert "files=2" in text
+
+
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [({"verdict": "pass"}, "✓ pass"), ({"verdict": "unknown"}, "? unknown"), ({"verdict": "fail"}, "✗ fail"),
+     ({"left_out": "no such extension"}, "left out"), ({"rows": 3}, "done")],
+)  # fmt: skip
+def test_a_step_is_called_passed_only_where_it_judged_and_passed(evidence: dict[str, Any], said: str) -> None:
+    """A check that was left out, or could not be made, is no green line; and what judges nothing is only done."""
+    text = tables.outcomes("Done", [{"step": "a", "subject": "b", "seconds": 1.0, "evidence": evidence}]).text
+    assert said in text
+    assert ("✓" in text) == (evidence.get("verdict") == "pass")

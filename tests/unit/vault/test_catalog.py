@@ -49,6 +49,18 @@ def test_a_partial_folder_is_no_backup(tmp_path: Path) -> None:
     assert Vault(tmp_path).backups() == ()
 
 
+@pytest.mark.parametrize(
+    "checksums", [{"../../etc/passwd": "a" * 64}, {"/etc/passwd": "a" * 64}, {"a/../../b": "a" * 64}, {"a": "../../b"}]
+)
+def test_a_manifest_names_nothing_outside_its_folder(tmp_path: Path, checksums: dict[str, str]) -> None:
+    """Whoever can write to the vault must not reach beyond it: such a backup is broken, and never opened."""
+    vault = Vault(tmp_path)
+    made = backup(vault, "20251013T100000Z-aaaaaa", 2)
+    raw = json.loads((made.folder / manifests.FILE).read_text())
+    (made.folder / manifests.FILE).write_text(json.dumps({**raw, "own_sha256": "", "checksums": checksums}))
+    assert vault.get(made.name).verdict == "broken"
+
+
 def test_the_newest_proof_decides(tmp_path: Path) -> None:
     """A backup that failed its last drill is failed, whatever an older proof says; unknown proves nothing."""
     vault = Vault(tmp_path)
