@@ -12,13 +12,14 @@ import yaml
 from person import HEIGHT, HOUSE, WIDTH, Lab, Notebook, opened
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+import checkout
 from drillbook.act import embedded, images, install, sandbox
 from drillbook.act.site import Site
 from drillbook.run import lab as opening
 from drillbook.run import runbooks
 from drillbook.run.order import Asked, check
 
-PROJECT, PORT = "browsertest", 8097
+PROJECT, PORT = checkout.project("browsertest"), checkout.port(20080)
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run", "--disable-quic",

@@ -11,13 +11,14 @@ from typing import Any
 import docker
 import pytest
 
+import checkout
 from drillbook.act import images, install
 from drillbook.act import sandbox as stack
 from drillbook.act.site import Site
 from drillbook.observe.command import run_checked
 
-PROJECT, PORT = "drilltest", 18080
-FOREIGN = "drillforeign"
+PROJECT, PORT = checkout.project("drilltest"), checkout.port(18080)
+FOREIGN = checkout.project("drillforeign")
 FOREIGN_COMPOSE = """services:
   keeper:
     image: {image}
@@ -38,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def checkout() -> Iterator[None]:
+def home() -> Iterator[None]:
     """Session fixtures see the same home as tests do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DRILLBOOK_HOME", str(Path(__file__).resolve().parents[2]))
@@ -46,7 +47,7 @@ def checkout() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def engine(checkout: None) -> Any:
+def engine(home: None) -> Any:
     """A client of the engine, set up where there was none.
 
     Only ENGINE=embedded skips what needs it, and says so.

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import checkout
 from drillbook.act.images import tag
 from drillbook.observe import compose, engine
 from drillbook.observe.command import environment, run_checked
@@ -17,7 +18,7 @@ from drillbook.target import Target, parse_target
 
 pytestmark = pytest.mark.matrix
 
-PROJECT = "drillconfig"
+PROJECT = checkout.project("drillconfig")
 FILE = """services:
   app:
     image: drillbook-node:{tag}

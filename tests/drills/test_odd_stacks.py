@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import checkout
 from drillbook.act import images
 from drillbook.decide.caches import cache_map
 from drillbook.decide.diagnose import Diagnosis, diagnose
@@ -20,7 +21,7 @@ from drillbook.observe.facts import Snapshot
 from drillbook.observe.snapshot import observe, with_signs
 from drillbook.target import Target, load_target
 
-PROJECT = "drillodd"
+PROJECT = checkout.project("drillodd")
 COMPOSE = """services:
   bare:
     build: {{context: ./bare}}
@@ -49,9 +50,9 @@ WORKDIR /app
 COPY . .
 RUN ["/bin/rm", "-f", "/bin/sh", "/bin/bash", "/bin/dash"]
 """
-TARGET = """name: drillodd
+TARGET = """name: PROJECT
 stack:
-  project: drillodd
+  project: PROJECT
   directory: .
   services:
     bare: {code: {source: bare, image: /app}}
@@ -60,7 +61,7 @@ stack:
     five: {code: {source: five, image: /nowhere}}
 endpoints: {gone: {url: "http://127.0.0.1:1/", timeout_seconds: 1}}
 backup: {vault: vault}
-"""
+""".replace("PROJECT", PROJECT)
 ODD = ("line\nbreak.js", "a b.js", os.fsdecode(b"odd-\xff.js"), "ü.js", "-dash.js")
 
 
@@ -104,7 +105,7 @@ def test_no_shell_read_only_odd_names_and_no_git(target: Target) -> None:
     """Every file is held against the source, whatever its name, in an image that has no shell."""
     facts, found = look(target)
     seen = verdicts(found)
-    assert (seen["image:bare"], seen["process:drillodd-bare-1"]) == ("pass", "pass")
+    assert (seen["image:bare"], seen[f"process:{PROJECT}-bare-1"]) == ("pass", "pass")
     assert set(facts.sources["bare"].tracked) >= {"line\nbreak.js", "a b.js", "odd-\\xff.js", "ü.js", "-dash.js"}
     assert not [c for c in found.causes if c.id.startswith("stale")]
 
@@ -134,8 +135,8 @@ def test_scaled_to_none_and_to_five(target: Target) -> None:
     seen = verdicts(found)
     assert not [name for name in seen if name.startswith("alive:none")]
     assert seen["image:none"] == "unknown"
-    assert [seen[f"alive:drillodd-five-{n}"] for n in range(1, 6)] == ["pass"] * 5
-    assert [seen[f"process:drillodd-five-{n}"] for n in range(1, 6)].count("fail") == 0
+    assert [seen[f"alive:{PROJECT}-five-{n}"] for n in range(1, 6)] == ["pass"] * 5
+    assert [seen[f"process:{PROJECT}-five-{n}"] for n in range(1, 6)].count("fail") == 0
 
 
 def test_a_silent_endpoint_is_a_finding_and_no_cause(target: Target) -> None:
@@ -159,7 +160,7 @@ def test_a_container_gone_midway(target: Target, folder: Path, monkeypatch: pyte
     finally:
         compose = ("docker", "compose", "-p", PROJECT, "--project-directory", str(folder))
         run_checked((*compose, "up", "-d", "--no-build"), timeout=120)
-    assert "gone from the engine" in facts.unknown["files of drillodd-bare-1"]
+    assert "gone from the engine" in facts.unknown[f"files of {PROJECT}-bare-1"]
     assert found.verdict != "pass"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from rounds import carry_out, drop_plan, planned, put_back, take_backup, take_drill
 
+import checkout
 from drillbook.act import archive, images
 from drillbook.act.quiet import STOPPED
 from drillbook.decide.backup import plan_backup
@@ -23,7 +24,7 @@ from drillbook.vault.catalog import Vault
 
 pytestmark = [pytest.mark.docker, pytest.mark.proofs]
 
-PROJECT, PASSWORD = "drillvolumes", "odd 'pass\" word"
+PROJECT, PASSWORD = checkout.project("drillvolumes"), "odd 'pass\" word"
 COMPOSE = """services:
   queue:
     image: {image}
@@ -39,8 +40,8 @@ COMPOSE = """services:
     volumes: ["uploads:/up"]
 volumes: {{queue: , uploads: }}
 """
-TARGET = """name: drillvolumes
-stack: {{project: drillvolumes, directory: .}}
+TARGET = """name: {project}
+stack: {{project: {project}, directory: .}}
 volumes:
   queue: {{kind: redis, service: queue, password: "file:password"}}
   uploads: {{{uploads}}}
@@ -71,7 +72,7 @@ def make(site: Path, tmp_path: Path) -> Any:
     """The target, with a vault of this test's own, and what its file says of the files that never rest."""
 
     def target(uploads: str) -> Target:
-        (site / "target.yaml").write_text(TARGET.format(uploads=uploads, vault=tmp_path / "vault"))
+        (site / "target.yaml").write_text(TARGET.format(project=PROJECT, uploads=uploads, vault=tmp_path / "vault"))
         return load_target(str(site / "target.yaml"))
 
     return target
