@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engine_images import anonymous
 
 import checkout
 from drillbook.act.images import tag
@@ -54,6 +55,7 @@ class Stack:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.file = folder, folder / "compose.yaml"
+        self.nameless: set[str] = set()
         self.file.write_text(FILE.format(tag=tag()))
         for name in ("app.env", "app.conf", "app.key"):
             (folder / name).write_text(f"FROM={name}\n")
@@ -64,6 +66,7 @@ class Stack:
     def compose(self, *words: str) -> None:
         argv = compose.compose_argv(self.target, *words)
         run_checked(argv, timeout=120, env=environment(self.target))
+        self.nameless |= anonymous(PROJECT)
 
     def drift(self) -> dict[str, tuple[str, ...]]:
         """service → what differs, the same in each of its containers; a hash that is not the wanted one says what."""
@@ -86,9 +89,9 @@ class Stack:
 def made(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("config"))
     yield stack
-    stack.compose("--profile", "tools", "rm", "--stop", "--force", "--volumes")
     stack.compose("--profile", "tools", "down", "--remove-orphans")
-    engine.volumes.get(f"{PROJECT}_data").remove()
+    for name in (f"{PROJECT}_data", *stack.nameless):
+        engine.volumes.get(name).remove()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -34,3 +35,13 @@ def made(tag: str, folder: Path, lines: str) -> str:
     """An image from *folder* by a Dockerfile of *lines*; its id. The caller removes *tag*."""
     run("docker", "buildx", "build", "-q", "--load", "-t", tag, "-f-", str(folder), stdin=lines)
     return run("docker", "image", "inspect", "-f", "{{.Id}}", tag)
+
+
+def anonymous(project: str) -> set[str]:
+    """The volumes without a name that containers of *project* have.
+
+    Compose hands them on to the containers that follow, and what is handed on `rm -v` leaves behind.
+    """
+    ids = run("docker", "ps", "-aq", "--filter", f"label=com.docker.compose.project={project}").split()
+    mounts = run("docker", "inspect", "-f", "{{range .Mounts}}{{.Name}} {{end}}", *ids).split() if ids else []
+    return {name for name in mounts if re.fullmatch("[0-9a-f]{64}", name)}

@@ -11,7 +11,7 @@ from typing import Any
 
 import builders
 import pytest
-from engine_images import needs_engine, run
+from engine_images import anonymous, needs_engine, run
 
 from drillbook.act.images import tag
 from drillbook.observe import engine
@@ -116,7 +116,9 @@ class Project:
 def project(tmp_path: Path) -> Iterator[Project]:
     there = Project(tmp_path)
     yield there
+    nameless = anonymous(there.name)
     there.compose("down", "--timeout", "0")
+    run("docker", "volume", "rm", *nameless)
     label = f"label=com.docker.compose.project={there.name}"
     images = run("docker", "images", "-q", "--no-trunc", "--filter", label).split()
     run("docker", "rmi", "-f", *set(images))
