@@ -19,6 +19,7 @@ from drillbook.decide.caches import Cache, cache_map
 from drillbook.observe import caches, compose
 from drillbook.observe.build_cache import build_records
 from drillbook.observe.command import environment, run, run_checked
+from drillbook.observe.engine import PROJECT
 from drillbook.observe.facts import DockerfileFact, Snapshot
 from drillbook.observe.facts_code import Instruction
 from drillbook.observe.facts_signs import BuildRecord
@@ -133,7 +134,9 @@ def project(engine: Any, tmp_path: Path) -> Iterator[Project]:
     yield there
     for mount in there.records("exec.cachemount", "/kept/"):
         there.clear(f"exec.cachemount:{mount.id}")
-    run(("docker", "image", "rm", "--force", "drillcache-app"), timeout=60)
+    made = ("docker", "images", "-q", "--no-trunc", "--filter", f"label={PROJECT}=drillcache")
+    ids = set(run_checked(made, timeout=60).stdout.split())  # a rebuild leaves the image before it without a name
+    run_checked(("docker", "image", "rm", "--force", *ids), timeout=60)
 
 
 def test_the_synced_context_outlives_no_cache(project: Project) -> None:
