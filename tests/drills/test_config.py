@@ -66,7 +66,7 @@ class Stack:
     def compose(self, *words: str) -> None:
         argv = compose.compose_argv(self.target, *words)
         run_checked(argv, timeout=120, env=environment(self.target))
-        self.nameless |= anonymous(PROJECT)
+        self.nameless |= anonymous(self.target)
 
     def drift(self) -> dict[str, tuple[str, ...]]:
         """service → what differs, the same in each of its containers; a hash that is not the wanted one says what."""
@@ -90,6 +90,7 @@ def made(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stac
     stack = Stack(tmp_path_factory.mktemp("config"))
     yield stack
     stack.compose("--profile", "tools", "down", "--remove-orphans")
+    assert stack.nameless, "each /scratch is one"
     for name in (f"{PROJECT}_data", *stack.nameless):
         engine.volumes.get(name).remove()
 

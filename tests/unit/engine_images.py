@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -11,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from drillbook.act.install import answers
+from drillbook.observe import engine
+from drillbook.target import Target
 
 needs_engine = pytest.mark.skipif(
     os.environ.get("ENGINE") == "embedded" or not answers(), reason="no container engine answers: make engine"
@@ -37,11 +38,9 @@ def made(tag: str, folder: Path, lines: str) -> str:
     return run("docker", "image", "inspect", "-f", "{{.Id}}", tag)
 
 
-def anonymous(project: str) -> set[str]:
-    """The volumes without a name that containers of *project* have.
+def anonymous(target: Target) -> set[str]:
+    """The volumes without a name that containers of *target* have.
 
     Compose hands them on to the containers that follow, and what is handed on `rm -v` leaves behind.
     """
-    ids = run("docker", "ps", "-aq", "--filter", f"label=com.docker.compose.project={project}").split()
-    mounts = run("docker", "inspect", "-f", "{{range .Mounts}}{{.Name}} {{end}}", *ids).split() if ids else []
-    return {name for name in mounts if re.fullmatch("[0-9a-f]{64}", name)}
+    return {mount.name for there in engine.containers(target) for mount in there.mounts if mount.anonymous}

@@ -116,7 +116,7 @@ class Project:
 def project(tmp_path: Path) -> Iterator[Project]:
     there = Project(tmp_path)
     yield there
-    nameless = anonymous(there.name)
+    nameless = anonymous(there.target)
     there.compose("down", "--timeout", "0")
     run("docker", "volume", "rm", *nameless)
     label = f"label=com.docker.compose.project={there.name}"
