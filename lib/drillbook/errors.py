@@ -65,6 +65,24 @@ class NotProven(Refused):
     reason = "no-proven-backup"
 
 
+class NameTaken(Refused):
+    """Another stack's containers go by this stack's compose project name."""
+
+    reason = "project-name-taken"
+
+
+class DataNotKept(Refused):
+    """The files of a database go with its container."""
+
+    reason = "data-not-kept"
+
+
+class NotObserved(Refused):
+    """What safety rests on could not be observed."""
+
+    reason = "not-observed"
+
+
 class NoUsableBackup(Refused):
     """No backup leads to the moment that was asked for."""
 
@@ -75,6 +93,12 @@ class NotThisIncident(Refused):
     """What was observed is not what this runbook resolves."""
 
     reason = "not-this-incident"
+
+
+class SchemaMovedOn(Refused):
+    """The database is not any more what the code of before was made for."""
+
+    reason = "schema-moved-on"
 
 
 class Locked(RunbookError):
@@ -111,6 +135,12 @@ class CommandFailed(RunbookError):
     """A command ended with a status other than zero, or ran out of time."""
 
     reason = "command-failed"
+
+
+class Unrecorded(RunbookError):
+    """The journal cannot be written, so nothing more may be done."""
+
+    reason = "unrecorded"
 
 
 class StepFailed(RunbookError):

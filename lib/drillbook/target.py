@@ -20,6 +20,7 @@ from drillbook.described import (
     Name,
     Part,
     Prometheus,
+    Proxy,
     Service,
     Signs,
     Stack,
@@ -30,7 +31,7 @@ from drillbook.suggest import nearest, told
 
 __all__ = [
     "Assertion", "Backup", "Code", "Copy", "Database", "Drill", "Endpoint", "Part", "PgBackRest", "Prometheus",
-    "Retention",    "Service", "Signs", "Smoke", "Stack", "Target", "Volume",
+    "Proxy", "Retention", "Service", "Signs", "Smoke", "Stack", "Target", "Volume",
     "load_target", "parse_target", "secret",
 ]  # fmt: skip
 

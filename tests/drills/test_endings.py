@@ -5,39 +5,18 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from shell import Ended, described, run
 
 from drillbook.act import sandbox
 from drillbook.act.lock import TargetLock
 from drillbook.act.site import Site
 from drillbook.target import load_target
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A run of the shell: its exit code, its record, and what it said to a person."""
-
-    code: int
-    record: dict[str, Any]
-    said: str
-
-    @property
-    def fact(self) -> str:
-        return str((self.record.get("error") or {}).get("fact", ""))
-
-
-def run(runbook: str, target: str, *words: str) -> Ended:
-    """`drillbook run` as a user types it."""
-    argv = [sys.executable, "-m", "drillbook.cli", "run", runbook, "--target", target, "--json", *words]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=240, check=False, env=dict(os.environ))
-    return Ended(done.returncode, json.loads(done.stdout), done.stderr)
 
 
 def ends(ended: Ended, code: int, fact: str) -> None:
@@ -58,16 +37,6 @@ def ends(ended: Ended, code: int, fact: str) -> None:
 def own(healthy: Site, tmp_path: Path) -> Path:
     """The sandbox's target file with a vault of its own."""
     return described(healthy, tmp_path)
-
-
-def described(site: Site, folder: Path, **changes: Any) -> Path:
-    raw = yaml.safe_load((site.directory / "target.yaml").read_text())
-    raw["stack"]["directory"] = str(site.directory)
-    raw["databases"]["main"]["password"] = f"file:{site.target.path(site.target.databases['main'].password[5:])}"
-    raw["backup"] = {"vault": str(folder / "vault")}
-    file = folder / f"{site.project}.yaml"
-    file.write_text(yaml.safe_dump({**raw, **changes}))
-    return file
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import yaml
 
 from drillbook.act.site import Site
 from drillbook.run.demo import play_docker
+from drillbook.run.ideal import IDEAL
 from drillbook.run.ledger import verify
 from drillbook.target import load_target
 
@@ -41,6 +42,9 @@ def test_the_incident_is_played_and_resolved(sandbox: Site, foreign_project: Any
     failing = "/api/matches/generate answers 500: TypeError: Cannot read properties of undefined (reading 'findUnique')"
     assert outcomes[1:5] == [failing] * 4, "the break and three rebuilds"
     assert [o for o in outcomes if o.startswith("refused")] == [o for o in outcomes if o.endswith("(exit 3)")]
-    assert len(list(outputs.glob("*/notebook.html"))) == len(list(outputs.glob("*/run.json"))) == 11
+    assert len(list(outputs.glob("*/notebook.html"))) == len(list(outputs.glob("*/run.json"))) == 12
+    assert [row["phase"] for row in told["timeline"]] == list(IDEAL)
+    assert all(row["scenes"] for row in told["timeline"])
+    assert told["requests_failed"] == 0, told["timeline"]
     assert "Traceback" not in (outputs / "demo.html").read_text()
     assert verify() == [], "the ledger's chain and every executed copy"

@@ -137,7 +137,7 @@ def parameters(notebook: Notebook, name: str) -> Iterator[str]:
             continue
         if not isinstance(node, ast.AnnAssign) or node.value is None:
             yield "a parameter has no type or no default"
-        elif "  # " not in source.splitlines()[(node.end_lineno or 1) - 1]:
+        elif "  # " not in "\n".join(source.splitlines()[node.lineno - 1 : node.end_lineno]):
             yield "a parameter has no comment"
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from drillbook.decide.reset import Commands
+from drillbook.decide.reset_images import Commands
 from drillbook.observe.facts import (
     BackupFact,
     ContainerFact,
@@ -15,6 +15,7 @@ from drillbook.observe.facts import (
     DatabaseFact,
     DiskFact,
     FilesFact,
+    Mount,
     ProcessFact,
     ResponseFact,
     SchemaFact,
@@ -70,6 +71,12 @@ def container(service: str = "app1", **changes: Any) -> ContainerFact:
         created="2025-10-13T02:00:00Z", address="172.18.0.5", restarts=0,
     )  # fmt: skip
     return replace(fact, **changes)
+
+
+def postgres(*mounts: Mount, **changes: Any) -> ContainerFact:
+    """The database's container; its files lie on a named volume where no other *mounts* are given."""
+    kept = Mount("volume", "connect_postgres_data", "", "/var/lib/postgresql/data")
+    return container("postgres", **{"mounts": mounts or (kept,), **changes})
 
 
 SOURCES = {"lib/db.js": digest("new db"), "server.js": digest("server")}
@@ -132,7 +139,7 @@ def database(**changes: Any) -> DatabaseFact:
 def healthy(**changes: Any) -> Snapshot:
     """Everything as it must be: fresh code, rows in place, a proven backup."""
     fact = Snapshot(
-        target="connect", identity=target().identity, containers=(container(), container("postgres")),
+        target="connect", identity=target().identity, containers=(container(), postgres()),
         volumes=(VolumeFact("connect_postgres_data", "postgres_data", "", ""),),
         services=(
             ServiceFact("app1", "connect-app1", DIRECTORY, "Dockerfile"),
@@ -164,5 +171,25 @@ def lost_schema(**changes: Any) -> Snapshot:
 
 
 COMPOSE = ("docker", "compose", "-p", "connect")
-STAGED = ("docker", "compose", "-p", "connect", "--project-directory", "/staging")
-COMMANDS = Commands(COMPOSE, STAGED, "/staging")
+OVERRIDE = "/staging.override.json"
+STAGED = ("docker", "compose", "-p", "connect", "--project-directory", "/staging", "-f", OVERRIDE)
+COMMANDS = Commands(COMPOSE, STAGED, "/staging", OVERRIDE)
+PROXY = {"service": "proxy", "test": ["nginx", "-t", "-q"], "reload": ["nginx", "-s", "reload"]}
+
+
+def stack(*names: str, **changes: Any) -> dict[str, Any]:
+    """The target's stack section: each of *names* has code and can be asked straight; no proxy but in *changes*."""
+    code = {"image": "/app", "artifacts": [".next"]}
+    services = {name: {"code": code, "response": "http://{address}:3000/__build"} for name in names or ("app1",)}
+    return {"project": "connect", "directory": ".", "services": services, **changes}
+
+
+def service(name: str = "app1", **changes: Any) -> ServiceFact:
+    """A service that is built from the whole folder and can run beside itself."""
+    return replace(ServiceFact(name, f"connect-{name}", DIRECTORY, "Dockerfile"), **changes)
+
+
+def replicas(number: int, service: str = "app1", **changes: Any) -> tuple[ContainerFact, ...]:
+    """So many containers of *service*, numbered from 1, each with an id of its own."""
+    names = [f"connect-{service}-{n}" for n in range(1, number + 1)]
+    return tuple(container(service, **{"id": digest(name), "name": name, **changes}) for name in names)

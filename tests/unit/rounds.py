@@ -21,7 +21,9 @@ from drillbook.act import (
     restore_tables,
     restore_volume,
     roles,
+    set_aside,
     switch,
+    volume_aside,
 )
 from drillbook.act.executor import Context, execute
 from drillbook.act.journal import Journal
@@ -44,7 +46,7 @@ from drillbook.vault.proof import PREFIX, Tier
 
 VERBS = (
     archive, backup, copies, *drilling.VERBS, drop_kept, dump, expire, move_tables, restore, restore_tables,
-    restore_volume, roles, switch,
+    restore_volume, roles, set_aside, switch, volume_aside,
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ PARTS = {
     target.Target: "",
     target.Stack: "stack",
     target.Service: "stack.services.*",
+    target.Proxy: "stack.proxy",
     target.Code: "stack.services.*.code",
     target.Database: "databases.*",
     target.Volume: "volumes.*",

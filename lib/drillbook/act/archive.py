@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from drillbook.act.backup import opened, room
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import guarded
 from drillbook.act.quiet import quiet, writers
+from drillbook.act.volume_content import save
 from drillbook.decide.plan import Step
 from drillbook.errors import RunbookError
 from drillbook.observe import engine, redis
@@ -22,7 +22,6 @@ from drillbook.observe.volumes import DeclaredVolume, Tree, archive, declared_vo
 from drillbook.vault.manifest import VolumeEntry
 
 QUIET_TRIES, STILL_TRIES = 2, 3
-SAVE_TRIES = 30
 PAUSE_MILLISECONDS = "60000"
 
 
@@ -128,13 +127,7 @@ def _redis(context: Context, volume: DeclaredVolume, file: Path) -> tuple[Tree, 
 
 def _saved(context: Context, volume: DeclaredVolume, file: Path) -> Tree:
     client, password = engine.client(context.target), redis.password_of(context.target, volume.key)
-    for _ in range(SAVE_TRIES):
-        answer = redis.cli(client, volume.container_id, password, "SAVE").strip()
-        if answer == "OK":
-            break
-        time.sleep(1)  # a background save of its own may be under way
-    else:
-        raise RunbookError(f"redis of {volume.service} would not save: {answer}", "see its log and its disk")
+    save(client, volume.container_id, password, f"see the log and the disk of {volume.service}")
     return _archive(context, volume, file)
 
 

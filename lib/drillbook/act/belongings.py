@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from drillbook.errors import BadParameters
-from drillbook.observe import engine, kept
+from drillbook.observe import engine, held, kept
 from drillbook.target import Target
 
 BUILT = ("app1", "app2", "scraper")
@@ -45,9 +45,9 @@ def spare_volumes(target: Target) -> list[str]:
 
 
 def kept_volumes(target: Target) -> list[str]:
-    """The volumes that restores of this sandbox put aside, or filled beside."""
+    """The volumes that runs on this sandbox put aside, filled beside, or marked a reset with that was cut."""
     found: list[dict[str, str]] = []
-    for label in (kept.VOLUME, kept.BESIDE):
+    for label in (kept.VOLUME, kept.BESIDE, held.RESETTING):
         for key in VOLUMES:
             labels = [f"{label}={target.name}_{key}", f"{label}.target={target.name}"]
             found += engine.client(target).api.volumes(filters={"label": labels})["Volumes"] or []

@@ -11,7 +11,7 @@ from drillbook.act.drill_checks import server_of
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import guarded
 from drillbook.act.scratch import Scratch
-from drillbook.act.smoke_app import answering, live_fault, private_network
+from drillbook.act.smoke_app import Fault, answering, live_fault, private_network
 from drillbook.decide.evidence import Verdict
 from drillbook.decide.plan import Step
 from drillbook.errors import CommandFailed, RunbookError
@@ -26,22 +26,23 @@ SHOWN = 200
 def smoke(step: Step, context: Context) -> Mapping[str, Any]:
     """One smoke request of the target's file: a service's image beside the scratch server, or a command run here.
 
-    Where it fails, the live app is asked the same: one that fails with its live database too tells nothing of the
-    backup, and the check is left out.
+    The live app is asked the same first: where one fails that fails with its live database too, that tells nothing
+    of the backup, and the check is left out.
     """
     drill, name = under_way(context), str(step.args["name"])
     asked = context.target.drill.smoke[name]
     how = f"GET {asked.path} on port {asked.port}" if asked.service else asked.command[0]
     expected = f"HTTP {asked.status}" if asked.service else "exit code 0"
-    verdict, told = _answer(drill, asked, context)
-    if verdict == "fail" and asked.service and (live := live_fault(context, asked)):
-        why = f"{told}; but {live}: the fault is the app's, and tells nothing of the backup"
+    live = live_fault(context, asked) if asked.service else None
+    verdict, told = _answer(drill, asked, context, live)
+    if verdict == "fail" and live:
+        why = f"{told}; but {live.said}: the fault is the app's, and tells nothing of the backup"
         drill.left_out.append({"id": f"smoke:{name}", "why": why})
         return {"left_out": why}
     return {"verdict": drill.note(f"smoke:{name}", verdict, told, expected, how), "told": told}
 
 
-def _answer(drill: Drill, asked: Smoke, context: Context) -> tuple[Verdict, str]:
+def _answer(drill: Drill, asked: Smoke, context: Context, live: Fault | None) -> tuple[Verdict, str]:
     server = server_of(drill, asked.database)
     if server is None:
         return "unknown", f"the backup does not hold the database {asked.database}"
@@ -51,7 +52,7 @@ def _answer(drill: Drill, asked: Smoke, context: Context) -> tuple[Verdict, str]
             return _ran(asked, server, context.target, dbname)
         if not server.container:
             return "unknown", f"database {asked.database} is in no service: a container cannot reach its scratch server"
-        return _requested(asked, server, context, dbname)
+        return _requested(asked, server, context, dbname, live)
     except RunbookError as error:
         return "fail", error.fact
 
@@ -86,12 +87,12 @@ def _ran(asked: Smoke, server: Scratch, target: Target, dbname: str) -> tuple[Ve
     return ("pass", told) if done.code == 0 else ("fail", f"{told}: {without(declared, done.complaint)[:SHOWN]}")
 
 
-def _requested(asked: Smoke, server: Scratch, context: Context, dbname: str) -> tuple[Verdict, str]:
+def _requested(asked: Smoke, server: Scratch, context: Context, dbname: str, live: Fault | None) -> tuple[Verdict, str]:
     """The service's image beside the scratch server, in a network that leads nowhere else."""
     service = context.target.databases[asked.database].service
     with private_network(context, server, service) as network:
         declared = filled(asked, service, server.place.port, context.target, dbname)
-        answer = answering(context, asked, network, declared)
+        answer = answering(context, asked, network, declared, live)
     verdict: Verdict = "pass" if answer.status == asked.status else "fail"
     status = f"HTTP {answer.status}" if answer.status else "no answer"
     return verdict, status if verdict == "pass" else f"{status}: {without(answer.environment, answer.said)[:SHOWN]}"

@@ -1,4 +1,4 @@
-"""Drop what an earlier restore kept aside, after it was read once more and found in a proven backup."""
+"""Drop what an earlier run kept aside, after it was read once more and found in a proven backup."""
 
 from __future__ import annotations
 

@@ -72,10 +72,16 @@ def answers() -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def started_here() -> bool:
+    """Whether the engine that runs is the one that drillbook started."""
+    record = _record()
+    return bool(record) and _started(record["pid"]) == record["started"]
+
+
 def stop_engine(say: Say = tell) -> bool:
     """Stop the engine that drillbook started, and only that one; False when it started none."""
     record = _record()
-    if not record or _started(record["pid"]) != record["started"]:
+    if not started_here():
         _record_file().unlink(missing_ok=True)
         return False
     say(f"stopping the dockerd that drillbook started (pid {record['pid']})")

@@ -9,10 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from drillbook.errors import Unrecorded
+
 
 def now() -> str:
     """The time as the journal writes it: UTC, milliseconds, `Z`."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _whole(handle: int, data: bytes) -> None:
+    """Write all of *data*: a full disk takes a part of it, and says so only at the next call."""
+    while data:
+        data = data[os.write(handle, data) :]
 
 
 class Journal:
@@ -26,13 +34,25 @@ class Journal:
 
         Changes the journal's file, made with mode 0600. A last line that a cut
         left half-written is closed first, so that it spoils no other.
+
+        Raises:
+            Unrecorded: it is not on disk.
         """
         line = json.dumps({"at": now(), "event": event, **fields}, ensure_ascii=False, default=str)
+        try:
+            self._append(line.encode())
+        except OSError as error:
+            raise Unrecorded(
+                f"the journal cannot be written: {error.strerror}: {self.file}; nothing is done that is not recorded",
+                f"free space there, then go on with --resume {self.file.parent.name}",
+            ) from error
+
+    def _append(self, line: bytes) -> None:
         handle = os.open(self.file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             size = os.fstat(handle).st_size
             cut = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-            os.write(handle, b"\n" * cut + line.encode() + b"\n")
+            _whole(handle, b"\n" * cut + line + b"\n")
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -10,18 +10,18 @@ from drillbook.act.archive import stored
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import guarded
 from drillbook.act.restore import chosen, files
+from drillbook.act.volume_content import clear, copy, is_there, kept_labels, listing, stop
+from drillbook.act.volume_content import start as start_again
 from drillbook.decide.evidence import Evidence
 from drillbook.decide.plan import Step
 from drillbook.errors import RunbookError
 from drillbook.observe import engine, redis
-from drillbook.observe.command import environment, run_checked
 from drillbook.observe.kept import BESIDE
 from drillbook.observe.kept import VOLUME as KEPT
 from drillbook.observe.redis import RedisContent
-from drillbook.observe.volumes import PLACE, Tree, archive, declared_volumes, tree_of, window
+from drillbook.observe.volumes import PLACE, Tree, declared_volumes, window
 from drillbook.vault.manifest import VolumeEntry
 
-STOP_SECONDS = 120
 LOAD_SECONDS = 60
 
 
@@ -37,27 +37,21 @@ def keep(step: Step, context: Context) -> Mapping[str, Any]:
     """
     volume, aside, image = _args(step)
     client = engine.client(context.target)
-    _stop(step, context)
-    before = _is_there(client, aside)
-    if before and _tree(context, image, volume).digest == chosen(context).whole().volumes[volume].tree:
+    stop(context, step.args["containers"])
+    before = is_there(client, aside)
+    if before and listing(context, image, volume).tree.digest == chosen(context).whole().volumes[volume].tree:
         return {"volume": volume, "kept": aside, "filled": "before this"}
     if not before:
-        _copy(context, image, volume, aside)
-    was, copied = _tree(context, image, volume), _tree(context, image, aside)
+        client.api.create_volume(aside, labels=kept_labels(KEPT, volume, context))
+        copy(context, image, volume, aside)
+    was, copied = listing(context, image, volume).tree, listing(context, image, aside).tree
     if was != copied:
-        _start(step, context)
+        start_again(context, step.args["containers"])
         raise RunbookError(
             f"volume {aside}, the copy of {volume}, is not equal to it",
             f"{aside} stays as it is; plan again, and the new plan keeps what is there now under another name",
         )
     return {"volume": volume, "kept": aside, "members": was.members, "bytes": was.bytes, "tree": was.digest}
-
-
-def _copy(context: Context, image: str, volume: str, aside: str) -> None:
-    client, label = engine.client(context.target), context.folder.name
-    client.api.create_volume(aside, labels=_labels(KEPT, volume, context))
-    with window(client, image, volume, "ro", label) as old, window(client, image, aside, "rw", label) as new:
-        client.api.put_archive(new, PLACE, archive(client, old))
 
 
 @verb("restore.volume_beside")
@@ -71,11 +65,11 @@ def beside(step: Step, context: Context) -> Mapping[str, Any]:
     volume, new, image = _args(step)
     entry = chosen(context).whole().volumes[volume]
     client = engine.client(context.target)
-    if not _is_there(client, new):
-        client.api.create_volume(new, labels=_labels(BESIDE, volume, context))
+    if not is_there(client, new):
+        client.api.create_volume(new, labels=kept_labels(BESIDE, volume, context))
         with window(client, image, new, "rw", context.folder.name) as container:
             client.api.put_archive(container, PLACE, stored(files(context) / entry.file))
-    now = _tree(context, image, new)
+    now = listing(context, image, new).tree
     if now.digest != entry.tree:
         fact = f"volume {new} is there and does not hold what the archive holds"
         raise RunbookError(fact, "plan again; the new plan chooses another name")
@@ -86,10 +80,6 @@ def beside(step: Step, context: Context) -> Mapping[str, Any]:
 def _held(volume: str, now: Tree, entry: VolumeEntry, how: str) -> Evidence:
     told = (f"{now.members} members, tree {now.digest[:12]}", f"{entry.members} members, tree {entry.tree[:12]}")
     return Evidence(f"{volume}:archive", "volume", volume, "pass", *told, how)
-
-
-def _labels(label: str, volume: str, context: Context) -> dict[str, str]:
-    return {label: volume, f"{label}.target": context.target.name, f"{label}.run": context.folder.name}
 
 
 @verb("restore.volume_fill")
@@ -104,13 +94,13 @@ def fill(step: Step, context: Context) -> Mapping[str, Any]:
     backup = chosen(context)
     entry = backup.whole().volumes[volume]
     client = engine.client(context.target)
-    _stop(step, context)
-    if not _is_there(client, aside):
+    stop(context, step.args["containers"])
+    if not is_there(client, aside):
         raise RunbookError(f"volume {aside} is not there, so {volume} is not cleared", "run this again from its start")
-    _clear(context, image, volume)
+    clear(context, image, volume)
     with window(client, image, volume, "rw", context.folder.name) as container:
         client.api.put_archive(container, PLACE, stored(files(context) / entry.file))
-    now = _tree(context, image, volume)
+    now = listing(context, image, volume).tree
     if now.digest != entry.tree:
         raise RunbookError(
             f"volume {volume} does not hold what the archive holds ({now.members} of {entry.members} members)",
@@ -126,7 +116,7 @@ def start(step: Step, context: Context) -> Mapping[str, Any]:
     """Start the containers again; a redis must load what was put there."""
     volume, _, _ = _args(step)
     entry = chosen(context).whole().volumes[volume]
-    _start(step, context)
+    start_again(context, step.args["containers"])
     if entry.kind != "redis":
         return {"started": list(step.args["containers"])}
     found = _redis(context, volume)
@@ -172,39 +162,3 @@ def _args(step: Step) -> tuple[str, str, str]:
 
 def _note(context: Context, volume: str, evidence: Evidence) -> None:
     context.state.setdefault("volumes", {}).setdefault(volume, []).append(evidence)
-
-
-def _is_there(client: Any, volume: str) -> bool:
-    import docker
-
-    try:
-        client.api.inspect_volume(volume)
-    except docker.errors.NotFound:
-        return False
-    return True
-
-
-def _tree(context: Context, image: str, volume: str) -> Tree:
-    client = engine.client(context.target)
-    with window(client, image, volume, "ro", context.folder.name) as container:
-        return tree_of(archive(client, container))
-
-
-def _stop(step: Step, context: Context) -> None:
-    for name in step.args["containers"]:
-        run_checked(("docker", "stop", str(name)), timeout=STOP_SECONDS, env=environment(context.target))
-
-
-def _start(step: Step, context: Context) -> None:
-    for name in step.args["containers"]:
-        run_checked(("docker", "start", str(name)), timeout=STOP_SECONDS, env=environment(context.target))
-
-
-def _clear(context: Context, image: str, volume: str) -> None:
-    """Remove everything in the volume, by a container of the image that mounts it anyway; the volume itself stays."""
-    script = f"cd {PLACE} && find . -mindepth 1 -delete"
-    argv = (
-        "docker", "run", "--rm", "--label", f"drillbook.helper={context.folder.name}", "--network", "none",
-        "--user", "0:0", "-v", f"{volume}:{PLACE}", "--entrypoint", "sh", image, "-c", script,
-    )  # fmt: skip
-    run_checked(argv, timeout=600, env=environment(context.target))

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg import sql
 
-from drillbook.act.executor import Context, verb
-from drillbook.decide.plan import Step
 from drillbook.errors import RunbookError
 from drillbook.observe import marks
 from drillbook.observe.kept import ours
 from drillbook.observe.server import PINNED, one, place, session
 from drillbook.target import Target
 
-QUIET_SECONDS = 30
+QUIET_SECONDS, POLL_SECONDS = 30, 0.05
+ENDED = (
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = ANY(%s) AND pid <> pg_backend_pid()"
+)
 
 
 def writer(target: Target, key: str, dbname: str | None = None) -> psycopg.Connection:
@@ -77,16 +78,16 @@ def _allow(connection: psycopg.Connection, name: str, whether: str) -> None:
 def _empty(connection: psycopg.Connection, names: tuple[str, ...]) -> None:
     """End every session in these databases, again and again until none is left."""
     deadline = time.monotonic() + QUIET_SECONDS
-    query = (
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-        "WHERE datname = ANY(%s) AND pid <> pg_backend_pid()"
-    )
     while time.monotonic() < deadline:
-        [row] = connection.execute(query, (list(names),)).fetchall()
+        [row] = connection.execute(ENDED, (list(names),)).fetchall()
         if row[0] == 0:
             return
-        time.sleep(0.05)
-    raise RunbookError(
+        time.sleep(POLL_SECONDS)
+    raise _used(names)
+
+
+def _used(names: tuple[str, ...]) -> RunbookError:
+    return RunbookError(
         f"someone is still connected to {' or '.join(names)} after {QUIET_SECONDS} s",
         "nothing was renamed; stop what connects, then run this again",
     )
@@ -102,6 +103,46 @@ def rename(
             connection.execute(statement.format(sql.Identifier(old), sql.Identifier(new)))
         for name, comment in (comments or {}).items():
             set_comment(connection, name, comment)
+
+
+def swap(
+    target: Target, key: str, pairs: tuple[tuple[str, str], ...], comments: Mapping[str, str] | None = None
+) -> None:  # fmt: skip
+    """`rename` on the server of *key*, with whoever is in these databases put out; none gets in until it is done.
+
+    A rename waits for those who are in, and others wait for it. Killed at any moment, all is done or nothing.
+
+    Raises:
+        RunbookError: someone is still in one of them after 30 s.
+    """
+    names, deadline = tuple(old for old, _ in pairs), time.monotonic() + QUIET_SECONDS
+    with writer(target, key) as connection, _ending(target, key, names):
+        while True:
+            try:
+                return rename(connection, pairs, comments)
+            except psycopg.errors.ObjectInUse as error:
+                if time.monotonic() > deadline:
+                    raise _used(names) from error
+
+
+@contextmanager
+def _ending(target: Target, key: str, names: tuple[str, ...]) -> Iterator[None]:
+    """Within, every session in these databases is ended, again and again."""
+    done = threading.Event()
+
+    def end(connection: psycopg.Connection) -> None:
+        with suppress(psycopg.Error):
+            while not done.wait(POLL_SECONDS):
+                connection.execute(ENDED, (list(names),))
+
+    with writer(target, key) as connection:
+        thread = threading.Thread(target=end, args=(connection,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
 
 def comment_of(connection: psycopg.Connection, name: str) -> str:
@@ -129,47 +170,3 @@ def remove(connection: psycopg.Connection, name: str) -> None:
     with closed(connection, (name,)):
         pass
     connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
-
-
-@verb("database.set_aside")
-def set_aside(step: Step, context: Context) -> Mapping[str, Any]:
-    """Rename the database to `aside`, and put an empty one of the same owner, encoding and locale in its place.
-
-    A second time it sees that this is done and changes nothing.
-
-    Raises:
-        RunbookError: something else is already called so.
-    """
-    key, aside, name = str(step.args["key"]), str(step.args["aside"]), step.subject
-    with writer(context.target, key) as connection:
-        if not exists(connection, aside):
-            with closed(connection, (name,)):
-                rename(connection, ((name, aside),))
-        elif exists(connection, name) and not _is_bare(context.target, key, name):
-            raise RunbookError(
-                f"a database {aside} is there already, and {name} is not empty",
-                f"see what {aside} holds; rename it if it is to stay, then plan again",
-            )
-        if not exists(connection, name):
-            _like(connection, name, aside)
-        return {"database": name, "aside": aside, "oid": oid(connection, aside)}
-
-
-def _is_bare(target: Target, key: str, name: str) -> bool:
-    with writer(target, key, name) as connection:
-        return one(connection, "SELECT count(*) FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'p')") == "0"
-
-
-def _like(connection: psycopg.Connection, name: str, model: str) -> None:
-    """Make *name* from the empty template as *model* was made."""
-    from drillbook.act.settings import creation
-
-    query = (
-        "SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate::text, datctype::text, "
-        "coalesce(to_jsonb(b) ->> 'datlocprovider', 'c'), "
-        "coalesce(to_jsonb(b) ->> 'datlocale', to_jsonb(b) ->> 'daticulocale', '') "
-        "FROM pg_database AS b WHERE datname = %s"
-    )
-    [row] = connection.execute(query, (model,)).fetchall()
-    keys = ("owner", "encoding", "collate", "ctype", "locale_provider", "locale")
-    connection.execute(creation(name, dict(zip(keys, row, strict=True))))

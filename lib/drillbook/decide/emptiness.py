@@ -23,7 +23,7 @@ def rows_evidence(snapshot: Snapshot, fact: DatabaseFact) -> Evidence:
     rows, backup = _data(fact.rows), newest_filled(snapshot, fact.key)
     had = _data(rows_of(backup, fact.key))
     emptied = [name for name, before in had.items() if before and rows.get(name) == 0]
-    must, absent = _must_hold(snapshot, fact)
+    must, absent = must_hold(snapshot, fact)
     gone = not sum(rows.values()) and not fact.unread
     verdict: Verdict = "pass" if sum(rows.values()) and not absent else "unknown"
     if must or (gone and (sum(had.values()) or (rows and fact.sequences))) or _most(emptied, had, rows):
@@ -53,13 +53,18 @@ def _count(fact: DatabaseFact, table: str) -> str:
 def newest_filled(snapshot: Snapshot, key: str) -> BackupFact | None:
     """The newest backup of this target in which the database *key* holds a row."""
     ours = [b for b in snapshot.backups if b.identity in ("", snapshot.identity)]
-    return next((b for b in reversed(ours) if sum(_data(rows_of(b, key)).values())), None)
+    return next((b for b in reversed(ours) if data_rows(b, key)), None)
 
 
 def rows_of(backup: BackupFact | None, key: str) -> dict[str, int]:
     """schema.table → rows of the database *key* in *backup*; nothing without one."""
     told = backup.rows if backup else {}
     return {name.removeprefix(f"{key}/"): rows for name, rows in told.items() if name.startswith(f"{key}/")}
+
+
+def data_rows(backup: BackupFact | None, key: str) -> int:
+    """How many rows of the database *key* are in *backup*, without those of migration tools."""
+    return sum(_data(rows_of(backup, key)).values())
 
 
 def _data(rows: Mapping[str, int]) -> dict[str, int]:
@@ -75,7 +80,7 @@ def _most(emptied: list[str], had: Mapping[str, int], now: Mapping[str, int]) ->
     return len(emptied) >= MOST_TABLES and len(emptied) > MOST_SHARE * len(filled)
 
 
-def _must_hold(snapshot: Snapshot, fact: DatabaseFact) -> tuple[list[str], list[str]]:
+def must_hold(snapshot: Snapshot, fact: DatabaseFact) -> tuple[list[str], list[str]]:
     """Of the tables that the target's file says are never empty: those that are, and those that nobody has."""
     empty, absent, there = [], [], tables_of(fact)
     wanted = snapshot.expected.get(fact.key)

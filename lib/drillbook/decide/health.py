@@ -29,11 +29,15 @@ def _level(service: str, stored: set[str]) -> Level:
     return "database" if service in stored else "container"
 
 
+def is_done(fact: ContainerFact) -> bool:
+    """Whether it ended well and nothing restarts it: it has done its work (a migration, a seed)."""
+    return not fact.running and fact.exit_code == 0 and fact.restart_policy in ("no", "on-failure")
+
+
 def _alive(fact: ContainerFact, stored: set[str]) -> Evidence:
     state = "running" if fact.running else f"exited with {fact.exit_code}"
     state += f", {fact.health}" if fact.health and fact.running else ""
-    # a container that nothing restarts and that ended well has done its work: a migration, a seed
-    done = not fact.running and fact.exit_code == 0 and fact.restart_policy in ("no", "on-failure")
+    done = is_done(fact)
     good = done or (fact.running and fact.health in ("", "healthy"))
     verdict: Verdict = "pass" if good else "unknown" if fact.running and fact.health == "starting" else "fail"
     expected = "running, healthy" if not done else "running, or done with its work"

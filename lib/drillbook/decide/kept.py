@@ -1,4 +1,4 @@
-"""Plan to drop what earlier restores kept aside: only what a proven backup, or nothing at all, holds exactly."""
+"""Plan to drop what earlier runs kept aside: only what a proven backup, or nothing at all, holds exactly."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def plan_drop(
     """The steps that drop what is *asked* for of what was *found*; with `all`, what may be dropped of it.
 
     Raises:
-        BadParameters: no restore kept something of that name.
+        BadParameters: no run kept something of that name.
         NotProven: no proven backup holds what is in it.
     """
     unknown = sorted(set(asked) - {kept.name for kept in found} - {"all"})
     if unknown:
         known = ", ".join(kept.name for kept in found) or "nothing"
-        raise BadParameters(f"no restore of {target} kept {unknown[0]!r}", f"what carries the mark is: {known}")
+        raise BadParameters(f"no run for {target} kept {unknown[0]!r}", f"what carries the mark is: {known}")
     readable = (b for b in backups if b.verdict == "proven" and b.manifest is not None)
     proven = sorted(readable, key=lambda b: b.order, reverse=True)
     held = {kept.name: _holder(kept, proven) for kept in found}
@@ -39,7 +39,7 @@ def plan_drop(
     if without and ("all" not in asked or len(without) == len(found)):
         raise _not_proven(without[0], held[without[0].name][1])
     if not found:
-        raise BadParameters(f"no restore of {target} kept anything that is still there", "leave drop_kept out")
+        raise BadParameters(f"no run for {target} kept anything that is still there", "leave drop_kept out")
     going = [kept for kept in found if held[kept.name][0]]
     holders = dict.fromkeys(held[kept.name][0] for kept in going if held[kept.name][0] != NOTHING)
     steps = (
@@ -137,6 +137,6 @@ def _drop(kept: Kept, holder: str, target: str) -> Step:
     return Step(
         f"drop-{kept.name}", "restore.drop_kept", kept.name, argv, statement,
         args={"kind": kept.kind, "key": kept.key, "schema": kept.schema, "holder": holder},
-        destroys=(f"{kept.kind} {kept.name} (kept by an earlier restore)",),
+        destroys=(f"{kept.kind} {kept.name} (kept by an earlier run)",),
         recovers="it holds nothing" if holder == NOTHING else back, timeout_seconds=HOURS,
     )  # fmt: skip

@@ -31,10 +31,41 @@ class Step:
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "argv": list(self.argv), "destroys": list(self.destroys)}
 
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Step:
+        """The step that `as_json` told."""
+        return cls(**{**told, "argv": tuple(told["argv"]), "destroys": tuple(told["destroys"])})
+
+
+@dataclass(frozen=True)
+class Object:
+    """One object that a plan touches: its size (bytes, None: unknown) and age, what destroys it, what brings it back.
+
+    `kind` is what a person calls it (container, image, cache record, folder, volume, database);
+    `created` in seconds since 1970, 0 where unknown; `step` the id of the step that touches it.
+    """
+
+    scope: str
+    kind: str
+    name: str
+    step: str
+    destroys: str
+    recovers: str
+    bytes: int | None = None
+    created: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be done to one target, and the facts that this rests on."""
+    """What would be done to one target, and the facts that this rests on.
+
+    `back` are the steps of the way back: taken, each as often as it may take, when a step fails
+    whose id is in `turns`. `objects` tells a person what the plan touches; sizes and ages are no
+    part of the fingerprint, for they change by themselves.
+    """
 
     runbook: str
     target: str
@@ -42,6 +73,9 @@ class Plan:
     basis: Mapping[str, Any]
     steps: tuple[Step, ...]
     notes: tuple[str, ...] = ()
+    back: tuple[Step, ...] = ()
+    turns: tuple[str, ...] = ()
+    objects: tuple[Object, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -50,6 +84,8 @@ class Plan:
         The same facts give the same fingerprint; it dies when they change.
         """
         body = [self.runbook, self.identity, dict(self.basis), [s.as_json() for s in self.steps]]
+        if self.back:
+            body += [[s.as_json() for s in self.back], list(self.turns)]
         text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -61,9 +97,32 @@ class Plan:
         return {
             "runbook": self.runbook,
             "target": self.target,
+            "identity": self.identity,
             "fingerprint": self.fingerprint,
             "basis": dict(self.basis),
             "steps": [step.as_json() for step in self.steps],
             "destroys": list(self.destroys),
             "notes": list(self.notes),
+            "back": [step.as_json() for step in self.back],
+            "turns": list(self.turns),
+            "objects": [what.as_json() for what in self.objects],
         }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Plan:
+        """The plan that `as_json` told.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not the whole of one.
+        """
+        return cls(
+            runbook=told["runbook"],
+            target=told["target"],
+            identity=told["identity"],
+            basis=dict(told["basis"]),
+            steps=tuple(Step.from_json(step) for step in told["steps"]),
+            notes=tuple(told["notes"]),
+            back=tuple(Step.from_json(step) for step in told["back"]),
+            turns=tuple(told["turns"]),
+            objects=tuple(Object(**what) for what in told["objects"]),
+        )

@@ -1,139 +1,105 @@
-"""The reset's plan: build first from clean sources, prove, replace one by one, keep what was replaced."""
+"""The reset's plan: build first, prove, green beside blue, switch, drain; destroy last, and only what is kept."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from drillbook.decide import reset_images, reset_pull
 from drillbook.decide.content import source_digest
-from drillbook.decide.diagnose import CODE_CAUSES, Diagnosis, diagnose
-from drillbook.decide.next_step import CONTAINER_CAUSES
-from drillbook.decide.plan import Plan, Step
-from drillbook.errors import NotProven, NotThisIncident, RunbookError
-from drillbook.observe.facts import BackupFact, Snapshot, SourceFact
+from drillbook.decide.image_names import images_kept
+from drillbook.decide.moves import moves
+from drillbook.decide.plan import Object, Plan, Step
+from drillbook.decide.reset_cache import cache_steps, diagnosed
+from drillbook.decide.reset_images import Commands, NewImages
+from drillbook.decide.rollout import rollout
+from drillbook.decide.scope import built_services, services
+from drillbook.errors import NotThisIncident, RunbookError
+from drillbook.observe.facts import BackupFact, Snapshot
+from drillbook.observe.registry import RegistryFact
 from drillbook.target import Stack, Target
-from drillbook.vault.backup import SKEW_SECONDS
 
-BUILD_TIMEOUT_SECONDS = 1800
+Registry = Mapping[str, RegistryFact] | None
+KEPT = "no volume is removed; what is replaced stays as an image, tagged for rollback"
 
 
 @dataclass(frozen=True)
-class Commands:
-    """What compose commands start with, in the deployed folder and in the staged context, and where that is."""
+class Parts:
+    """What a scope adds to a plan."""
 
-    compose: tuple[str, ...]
-    staged: tuple[str, ...]
-    staging: str
-
-
-def scope_of(scope: str, diagnosis: Diagnosis) -> str:
-    """What *scope* means here: `auto` is what the diagnosis calls for, never more.
-
-    Raises:
-        NotThisIncident: `auto`, and nothing that a reset resolves was found.
-    """
-    if scope != "auto":
-        return scope
-    found = diagnosis.names() & CODE_CAUSES
-    if not found:
-        where = f"next: {diagnosis.next.runbook or 'nothing'} ({diagnosis.next.why})"
-        raise NotThisIncident(f"no stale code was found on {diagnosis.target}", where, diagnosis.as_json())
-    return "containers" if found <= CONTAINER_CAUSES else "images"
+    steps: tuple[Step, ...] = ()
+    objects: tuple[Object, ...] = ()
+    notes: tuple[str, ...] = ()
+    back: tuple[Step, ...] = ()
+    turns: tuple[str, ...] = ()
+    basis: Mapping[str, Any] = field(default_factory=dict)
 
 
-def fresh_proof(snapshot: Snapshot, max_age_hours: float) -> BackupFact:
-    """The newest proven backup of this target, when it is fresh and holds what the databases hold.
+def plan_reset(
+    target: Target, snapshot: Snapshot, scope: str, backup: BackupFact, commands: Commands,
+    registry: Registry = None,
+) -> Plan:  # fmt: skip
+    """The plan for *scope* on a stack, one of `containers`, `images`, `build-cache` and `artifacts`.
 
-    Raises:
-        NotProven: there is none, it is too old, or a database has filled tables that it lacks.
-    """
-    name = f"--target {snapshot.target}"
-    hint = f"drillbook run backup {name}, then drillbook run drill {name}; the reset starts from there"
-    proven = [b for b in snapshot.backups if b.proven and b.identity == snapshot.identity]
-    if not proven:
-        raise NotProven(f"{snapshot.target} has no proven backup; {len(snapshot.backups)} unproven", hint)
-    newest = proven[-1]
-    if newest.age_seconds < -SKEW_SECONDS:
-        told = f"the newest proven backup, {newest.name}, is dated in the future: a clock was wrong, then or now"
-        raise NotProven(told, f"set this machine's clock right; then {hint}")
-    if newest.age_seconds > max_age_hours * 3600:
-        raise NotProven(
-            f"the newest proven backup is {newest.age_seconds / 3600:.1f} h old, over {max_age_hours:g} h", hint
-        )
-    for fact in snapshot.databases:
-        if not fact.reachable:
-            raise NotProven(f"database {fact.key} cannot be held against {newest.name}: {fact.error}", hint)
-        lacking = [t for t, rows in fact.rows.items() if rows and not newest.rows.get(f"{fact.key}/{t}")]
-        if lacking:
-            raise NotProven(f"{newest.name} lacks rows of {lacking[0]}, which has {fact.rows[lacking[0]]} now", hint)
-    return newest
-
-
-def plan_reset(target: Target, snapshot: Snapshot, scope: str, backup: BackupFact, commands: Commands) -> Plan:
-    """The plan for *scope*.
-
-    Changes nothing. The same facts give the same plan.
+    Changes nothing. The same facts give the same plan. New images are built, or, where *registry* tells what
+    each service's reference means there, pulled.
 
     Raises:
         RunbookError: the scope makes no sense for this target.
+        NotThisIncident: there is nothing in it.
     """
-    if scope == "database":
-        steps = _database(snapshot, backup)
-    elif target.stack is None:
+    if target.stack is None:
         raise RunbookError(f"target {target.name} has no stack, so no {scope} to reset", "choose scope=database")
-    else:
-        steps = _stack(target.stack, snapshot, scope, commands)
-    if not steps:
-        raise NotThisIncident(f"there is nothing in scope {scope} to reset", "choose another scope, or diagnose again")
-    notes = (f"rests on proven backup {backup.name}", "no volume is removed; replaced images stay, tagged for rollback")
-    return Plan("reset", target.name, target.identity, _basis(snapshot, scope, backup), tuple(steps), notes)
+    match scope:
+        case "artifacts":
+            parts = _artifacts(target.stack, snapshot)
+        case "build-cache":
+            parts = Parts(*cache_steps(snapshot))
+        case _:
+            parts = _replaced(target.stack, snapshot, scope, commands, registry)
+    notes = (f"rests on proven backup {backup.name}", KEPT)
+    return assembled(target, basis(snapshot, scope, backup.name), parts, notes)
 
 
-def _basis(snapshot: Snapshot, scope: str, backup: BackupFact) -> dict[str, Any]:
+def assembled(target: Target, rests_on: Mapping[str, Any], parts: Parts, notes: tuple[str, ...]) -> Plan:
+    """The plan of *parts*.
+
+    Raises:
+        NotThisIncident: they have no steps.
+    """
+    if not parts.steps:
+        fact = f"there is nothing in scope {rests_on['scope']} to reset"
+        raise NotThisIncident(fact, "choose another scope, or diagnose again")
+    return Plan("reset", target.name, target.identity, {**rests_on, **parts.basis}, parts.steps, (*notes, *parts.notes),
+                parts.back, parts.turns, parts.objects)  # fmt: skip
+
+
+def schema_digest(columns: Mapping[str, str]) -> str:
+    """A digest over schema.table.column → type; empty where nothing is known of them."""
+    return source_digest(columns)[:16] if columns else ""
+
+
+def basis(snapshot: Snapshot, scope: str, backup: str) -> dict[str, Any]:
+    """What a plan rests on: while this stays the same, so does its fingerprint."""
     return {
         "scope": scope,
-        "backup": backup.name,
+        "backup": backup,
         "containers": {c.name: [c.id, c.image_id] for c in snapshot.containers},
         "volumes": [v.name for v in snapshot.volumes],
         "sources": {name: source_digest(source.tracked) for name, source in snapshot.sources.items()},
         "artifacts": {name: source_digest(source.artifacts) for name, source in snapshot.sources.items()},
         "databases": {d.key: [d.dbname, d.oid, len(d.rows)] for d in snapshot.databases},
+        "schemas": {d.key: schema_digest(d.columns) for d in snapshot.databases},
     }
 
 
-def _stack(stack: Stack, snapshot: Snapshot, scope: str, commands: Commands) -> list[Step]:
-    built = [s for s in snapshot.services if s.context and s.name in snapshot.sources]
-    names = [s.name for s in built]
-    if not names:
-        return []
+def _artifacts(stack: Stack, snapshot: Snapshot) -> Parts:
+    """What the host brings into an image, moved into the run's folder."""
     code = {name: service.code for name, service in stack.services.items() if service.code}
-    beside = {code[n].placed(a) for n in names for a in snapshot.sources[n].artifacts_in_context}
-    aside = [_aside(path) for path in sorted(beside)]
-    if scope == "artifacts":
-        return aside
-    images: list[Step] = []
-    if scope == "images":
-        derived = sorted({c.placed(a) for c in code.values() for a in c.artifacts})
-        images = [*_keep(snapshot, names), *_build(snapshot, names, derived, commands), *aside]
-    return [
-        *images,
-        *(_replace(name, commands.compose) for name in (*names, *_beside_code(snapshot, names))),
-        _volumes(snapshot),
-        _answers(snapshot, scope),
-    ]
-
-
-def _beside_code(snapshot: Snapshot, names: list[str]) -> list[str]:
-    """Services without code of their own whose container is what is stale: a proxy that caches, an old configuration.
-
-    One that holds a volume is left alone: a reset does not restart data.
-    """
-    services = {c.name: c.service for c in snapshot.containers if not any(m.kind == "volume" for m in c.mounts)}
-    stale = [c for c in diagnose(snapshot).causes if c.id in CONTAINER_CAUSES]
-    found = {services[e.subject] for cause in stale for e in cause.evidence if e.subject in services}
-    if any(cause.id == "stale-proxy" for cause in stale):
-        found |= {c.service for c in snapshot.containers if c.ports and c.name in services}
-    return sorted(found - set(names))
+    names = [n for n in built_services(snapshot) if n in code]
+    beside = sorted({code[n].placed(a) for n in names for a in snapshot.sources[n].artifacts_in_context})
+    return Parts(tuple(map(_aside, beside)), tuple(_folder(snapshot, path) for path in beside))
 
 
 def _aside(path: str) -> Step:
@@ -144,67 +110,47 @@ def _aside(path: str) -> Step:
     )  # fmt: skip
 
 
-def _keep(snapshot: Snapshot, names: list[str]) -> list[Step]:
-    steps = []
-    for container in snapshot.containers:
-        if container.service in names:
-            tag = f"{container.image_ref.partition(':')[0]}:drillbook-kept-{container.image_id[7:19]}"
-            argv = ("docker", "tag", container.image_id, tag)
-            steps.append(Step(f"keep-{container.name}", "command", tag, argv, timeout_seconds=60))
-    return steps
+def _folder(snapshot: Snapshot, path: str) -> Object:
+    folders = snapshot.caches.folders if snapshot.caches else ()
+    seen = next((f for f in folders if f.path.endswith(f"/{path}")), None)
+    return Object("artifacts", "folder", path, f"aside-{path}", "moved into the run's folder, aside/",
+                  "move it back", seen.bytes if seen else None, seen.newest if seen else 0.0)  # fmt: skip
 
 
-def _build(snapshot: Snapshot, names: list[str], derived: list[str], commands: Commands) -> list[Step]:
-    source = snapshot.deployed
-    outside = [s.context for s in snapshot.services if s.name in names and not _inside(s.context, source)]
-    if source is None or outside:
-        where = outside[0] if outside else "the deployed folder"
-        raise RunbookError(f"{where} cannot be staged: it is not inside the target's folder", "mend stack.directory")
-    digest = source_digest(source.tracked)
-    build_id = ("--build-arg", f"BUILD_ID={digest[:12]}")
-    argv = (*commands.staged, "build", "--no-cache", *build_id, *names)
-    args = {"from": source.directory, "to": commands.staging, "digest": digest, "without": derived}
-    stage = Step("stage-context", "context.stage", f"{len(source.tracked)} tracked files", args=args)
-    build = Step("build-images", "image.build", ", ".join(names), argv, timeout_seconds=BUILD_TIMEOUT_SECONDS)
-    proofs = [Step(f"prove-{name}", "image.prove", name, args={"service": name}) for name in names]
-    return [stage, build, *proofs]
+def _replaced(stack: Stack, snapshot: Snapshot, scope: str, commands: Commands, registry: Registry) -> Parts:
+    """New containers, and before them new images where the scope is `images`."""
+    own = built_services(snapshot) if registry is None else reset_pull.pulled_services(stack, snapshot)
+    names = services(snapshot, own)
+    if not names:
+        return Parts()
+    fresh, first = NewImages((), {}, ""), Parts()
+    if scope == "images":
+        fresh, first = _built(stack, snapshot, own, commands) if registry is None else _pulled(snapshot, own, registry)
+    keep = reset_images.keep(snapshot, names)
+    found = moves(stack, snapshot, names, _shared(snapshot, names, fresh.images))
+    volumes = [v.name for v in snapshot.volumes]
+    kept = {move.name: images_kept(move.old) for move in found if not move.idle}
+    after = rollout(found, commands.compose, stack.proxy, volumes, fresh.build_id)
+    return Parts((*after.checks, *keep, *first.steps, *after.steps), (*first.objects, *after.objects),
+                 (*first.notes, *after.notes), after.back, after.turns, {**first.basis, "kept": kept})  # fmt: skip
 
 
-def _inside(context: str, source: SourceFact | None) -> bool:
-    return source is not None and f"{context}/".startswith(f"{source.directory}/")
+def _shared(snapshot: Snapshot, names: list[str], images: Mapping[str, str]) -> dict[str, str]:
+    """service → its new image, also for those whose image another service's build makes."""
+    made = {s.image: images[s.name] for s in snapshot.services if s.name in images}
+    return {s.name: images.get(s.name, made[s.image]) for s in snapshot.services if s.name in names and s.image in made}
 
 
-def _replace(name: str, compose: tuple[str, ...]) -> Step:
-    argv = (*compose, "up", "-d", "--no-build", "--no-deps", "--force-recreate", name)
-    return Step(
-        f"replace-{name}", "service.replace", name, argv, args={"service": name},
-        destroys=(f"container of {name} (recreated; its volumes stay)",),
-        recovers="docker tag the kept image back to its name, then docker compose up -d --no-build",
-    )  # fmt: skip
+def _built(stack: Stack, snapshot: Snapshot, own: list[str], commands: Commands) -> tuple[NewImages, Parts]:
+    fresh, aside = reset_images.built(stack, snapshot, own, commands), _artifacts(stack, snapshot)
+    cache = Parts(*cache_steps(snapshot)) if diagnosed(snapshot) else Parts()
+    steps = (*cache.steps, *fresh.steps, *aside.steps)
+    objects = (*reset_images.objects(snapshot, own), *cache.objects, *aside.objects)
+    return fresh, Parts(steps, objects, cache.notes)
 
 
-def _volumes(snapshot: Snapshot) -> Step:
-    names = [v.name for v in snapshot.volumes]
-    return Step("hold-volumes", "volumes.hold", f"{len(names)} volumes", args={"names": names})
-
-
-def _answers(snapshot: Snapshot, scope: str) -> Step:
-    build_id = source_digest(snapshot.deployed.tracked)[:12] if scope == "images" and snapshot.deployed else ""
-    return Step("ask-endpoints", "endpoints.answer", "every endpoint", args={"build_id": build_id, "times": 10})
-
-
-def _database(snapshot: Snapshot, backup: BackupFact) -> list[Step]:
-    steps = []
-    for fact in snapshot.databases:
-        aside = f"{fact.dbname}_aside_{backup.name[-6:]}"
-        steps.append(
-            Step(
-                f"aside-{fact.key}",
-                "database.set_aside",
-                fact.dbname,
-                args={"key": fact.key, "aside": aside},
-                destroys=(f"database {fact.dbname} (renamed to {aside}, an empty one takes its place)",),
-                recovers=f"ALTER DATABASE {aside} RENAME TO {fact.dbname}, or restore {backup.name}",
-            )
-        )
-    return steps
+def _pulled(snapshot: Snapshot, own: list[str], registry: Mapping[str, RegistryFact]) -> tuple[NewImages, Parts]:
+    fresh = reset_pull.pulled(snapshot, own, registry)
+    told = {name: reset_pull.by_digest(registry[name]) for name in own}
+    return fresh, Parts(fresh.steps, reset_images.objects(snapshot, own), reset_pull.notes(snapshot, own, registry),
+                        basis={"pulled": told})  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from drillbook.observe.facts import BackupFact
+from drillbook.observe.facts import ArchiveFact, BackupFact
 from drillbook.observe.pgbackrest import missing
 from drillbook.target import Target
 from drillbook.vault.catalog import Backup, Vault
@@ -28,6 +28,7 @@ def backup_facts(target: Target) -> tuple[BackupFact, ...]:
             proven=backup.verdict == "proven" and backup.name not in gone,
             rows=_rows(backup),
             identity=backup.identity,
+            volumes=_volumes(backup),
         )
         for backup in found
         if backup.header is not None
@@ -38,3 +39,9 @@ def _rows(backup: Backup) -> dict[str, int]:
     """Rows of every table; none where the backup is encrypted and its key is not here."""
     databases = backup.manifest.databases if backup.manifest else {}
     return {f"{key}/{table.name}": table.rows for key, db in databases.items() for table in db.content.tables}
+
+
+def _volumes(backup: Backup) -> dict[str, ArchiveFact]:
+    """Every volume's archive, as with `_rows`."""
+    volumes = backup.manifest.volumes if backup.manifest else {}
+    return {name: ArchiveFact(v.members, v.bytes, v.tree, v.keys) for name, v in volumes.items()}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,55 @@ def _service(config: Mapping[str, Any], name: str, body: Mapping[str, Any]) -> S
         cache_from=tuple(map(str, build.get("cache_from") or ())),
         cache_to=tuple(map(str, build.get("cache_to") or ())),
         dockerfile_inline=inline,
+        depends=tuple(body.get("depends_on") or ()),
+        alone=alone(body),
+        named=str(body.get("container_name") or ""),
+        grace_seconds=duration(body.get("stop_grace_period"), 10.0),
+        ready_seconds=_ready(body.get("healthcheck") or {}),
     )
+
+
+FIXED = ("ipv4_address", "ipv6_address", "mac_address")
+"""What only one container of a network can have."""
+
+
+def alone(body: Mapping[str, Any]) -> str:
+    """Why a second container of the service cannot run beside the first; empty when it can.
+
+    One that asks for several replicas shares what it mounts by its own design.
+    """
+    return next(_bound(body), "")
+
+
+def _bound(body: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"it publishes the host's port {p['published']}" for p in body.get("ports") or () if p.get("published"))
+    if body.get("container_name"):
+        yield f"its container has a fixed name, {body['container_name']}"
+    if body.get("network_mode") not in (None, "bridge"):
+        yield f"its network is {body['network_mode']}"
+    networks = [network for network in (body.get("networks") or {}).values() if network]
+    yield from (f"it has a fixed address, {network[key]}" for network in networks for key in FIXED if network.get(key))
+    yield from (f"it shares the volumes of {name}" for name in body.get("volumes_from") or ())
+    written = [m for m in body.get("volumes") or () if m["type"] in ("volume", "bind") and not m.get("read_only")]
+    if _replicas(body) < 2:
+        yield from (f"it writes to what is mounted at {mount['target']}" for mount in written)
+
+
+_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def duration(text: Any, default: float) -> float:
+    """The seconds of a duration as compose renders it (`1m30s`); *default* where it says none."""
+    found = re.findall(r"([0-9.]+)(us|ms|h|m|s)", str(text or ""))
+    return sum(float(number) * _UNITS[unit] for number, unit in found) if found else default
+
+
+def _ready(check: Mapping[str, Any]) -> float:
+    """The longest that a health check lets a start take: its start period, then every retry."""
+    if not check or check.get("disable"):
+        return 0.0
+    each = duration(check.get("interval"), 30.0) + duration(check.get("timeout"), 30.0)
+    return duration(check.get("start_period"), 0.0) + each * int(check.get("retries") or 3)
 
 
 def _replicas(body: Mapping[str, Any]) -> int:

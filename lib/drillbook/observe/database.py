@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from drillbook.errors import BadTarget, DatabaseDown, EngineDown, RunbookError
-from drillbook.observe import catalog_grants, catalog_other, catalog_sql, digest
+from drillbook.observe import catalog_grants, catalog_other, catalog_sql, digest, server
 from drillbook.observe import tables as look_at
 from drillbook.observe.digest import Table
 from drillbook.observe.facts_data import DatabaseFact
@@ -46,6 +46,9 @@ def _looked(connection: psycopg.Connection, fact: DatabaseFact) -> DatabaseFact:
     """*fact* with what could be read; with an `error` when the catalog could not."""
     try:
         fact = replace(fact, server_version=server_version(connection), **_measured(connection))
+        fact = replace(
+            fact, data_directory=server.data_directory(connection), tablespaces=server.tablespaces(connection)
+        )
         seen = look_at.look(connection)
         return replace(
             fact, rows=dict(sorted(seen.rows.items())), estimated=tuple(seen.estimated), unread=seen.unread,

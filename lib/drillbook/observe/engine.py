@@ -118,6 +118,25 @@ def containers(target: Target) -> tuple[ContainerFact, ...]:
     return tuple(sorted(facts, key=lambda fact: (fact.service, fact.name)))
 
 
+def labelled(target: Target, label: str) -> tuple[ContainerFact, ...]:
+    """The containers of the target's engine that carry *label* (`key=value`), running or not. Changes nothing.
+
+    Raises:
+        EngineDown, RunbookError: as `containers`.
+    """
+    import docker
+
+    engine, facts = client(target), []
+    with answering(f"the containers with label {label}"):
+        for row in engine.api.containers(all=True, filters={"label": label}):
+            try:
+                seen = engine.api.inspect_container(row["Id"])
+            except docker.errors.NotFound:
+                continue
+            facts.append(_container(engine, seen, seen["Config"]["Labels"] or {}))
+    return tuple(sorted(facts, key=lambda fact: fact.name))
+
+
 def _container(engine: Any, seen: dict[str, Any], labels: dict[str, str]) -> ContainerFact:
     state, host = seen["State"], seen.get("HostConfig") or {}
     networking = seen.get("NetworkSettings") or {}
@@ -142,7 +161,15 @@ def _container(engine: Any, seen: dict[str, Any], labels: dict[str, str]) -> Con
         ports=_ports(networking.get("Ports") or host.get("PortBindings") or {}),
         restart_policy=(host.get("RestartPolicy") or {}).get("Name", ""),
         config_hash=labels.get("com.docker.compose.config-hash", ""),
+        pgdata=_variable(seen, "PGDATA"),
+        tmpfs=tuple(sorted(host.get("Tmpfs") or {})),
     )
+
+
+def _variable(seen: dict[str, Any], name: str) -> str:
+    """A variable of the container's environment; the image's own are among them."""
+    pairs = (pair.partition("=") for pair in seen["Config"].get("Env") or ())
+    return next((value for key, _, value in pairs if key == name), "")
 
 
 def _ports(bindings: dict[str, Any]) -> tuple[int, ...]:

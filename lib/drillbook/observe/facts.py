@@ -14,13 +14,14 @@ from drillbook.observe.facts_code import (
     ProcessFact,
     SourceFact,
 )
-from drillbook.observe.facts_data import BackupFact, DatabaseFact, DiskFact, SchemaFact
+from drillbook.observe.facts_data import ArchiveFact, BackupFact, DatabaseFact, DiskFact, HeldFact, SchemaFact
 from drillbook.observe.facts_signs import CachesFact, IncidentFact, SignsFact
 
 __all__ = [
-    "BackupFact", "BaseFact", "CachesFact", "ConfigFact", "ContainerFact", "ContextFact", "DatabaseFact", "DiskFact",
-    "DockerfileFact", "FilesFact", "ImageFact", "IncidentFact", "Mount", "ProcessFact", "ResponseFact", "SchemaFact",
-    "ServiceFact", "SignsFact", "Snapshot", "SourceFact", "VolumeFact",
+    "ArchiveFact", "BackupFact", "BaseFact", "CachesFact", "ConfigFact", "ContainerFact", "ContextFact",
+    "DatabaseFact", "DiskFact", "DockerfileFact", "FilesFact", "HeldFact", "ImageFact", "IncidentFact", "Mount",
+    "ProcessFact", "ResponseFact", "SchemaFact", "ServiceFact", "SignsFact", "Snapshot", "SourceFact", "StrangerFact",
+    "VolumeFact",
 ]  # fmt: skip
 
 
@@ -39,7 +40,8 @@ class Mount:
 class ContainerFact:
     """A container of the target, as the engine tells it. `tag_image_id` is what its tag means now.
 
-    `ports` are the host's ports that it publishes; `config_hash` is compose's label.
+    `ports` are the host's ports that it publishes; `config_hash` is compose's label; `pgdata` is PGDATA in
+    its environment. `tmpfs` are folders in memory that the engine does not call mounts (compose's `tmpfs:`).
     """
 
     id: str
@@ -60,6 +62,22 @@ class ContainerFact:
     ports: tuple[int, ...] = ()
     restart_policy: str = ""
     config_hash: str = ""
+    pgdata: str = ""
+    tmpfs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StrangerFact:
+    """A container that goes by the target's compose project name, but is of another folder or other config files.
+
+    `directory` and `files` are as compose's labels tell them, empty where they tell none.
+    """
+
+    container: str
+    service: str
+    directory: str
+    files: tuple[str, ...]
+    running: bool
 
 
 @dataclass(frozen=True)
@@ -78,7 +96,11 @@ class ServiceFact:
 
     `replicas` is how many containers it asks for, `build_args` and `build_target` what a build is
     given, `cache_from` and `cache_to` the caches that a build names. `context` may be no local
-    folder (a git URL); `dockerfile_inline` is the Dockerfile that stands in the compose file itself.
+    folder (a git URL); `dockerfile_inline` is the Dockerfile that stands in the compose file itself;
+    `depends` are the services that compose sees to before it. `alone` says why a second container of it cannot
+    run beside the first (a host port, a volume that it writes to), empty when it can; `named` is the fixed name of
+    its container. `grace_seconds` is how long it may take to stop, `ready_seconds` how long, at most, to be healthy
+    by its health check; 0 without one.
     """
 
     name: str
@@ -92,6 +114,11 @@ class ServiceFact:
     cache_from: tuple[str, ...] = ()
     cache_to: tuple[str, ...] = ()
     dockerfile_inline: str = ""
+    depends: tuple[str, ...] = ()
+    alone: str = ""
+    named: str = ""
+    grace_seconds: float = 10.0
+    ready_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -143,11 +170,13 @@ class Snapshot:
     `deployed` is the compose project's whole folder, `sources` the part of it that is each service's code.
     `images` holds the code of every image that a service's tag means or that a container runs;
     `engine_images` the same images as the engine tells them, by id. `expected`: database → its schema.
+    `held` tells of the volumes that a reset is to empty, and of no other.
     """
 
     target: str
     identity: str
     containers: tuple[ContainerFact, ...] = ()
+    strangers: tuple[StrangerFact, ...] = ()
     volumes: tuple[VolumeFact, ...] = ()
     services: tuple[ServiceFact, ...] = ()
     deployed: SourceFact | None = None
@@ -166,6 +195,7 @@ class Snapshot:
     filled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     disks: tuple[DiskFact, ...] = ()
     backups: tuple[BackupFact, ...] = ()
+    held: Mapping[str, HeldFact] = field(default_factory=dict)
     caches: CachesFact | None = None
     signs: SignsFact | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)

@@ -16,7 +16,8 @@ class DatabaseFact:
     constraints; `sequences`: name → last value, of those in use. `rowless` are partitioned and foreign
     tables, `parts`: partition → its partitioned table, `unread`: table → why its rows could not be read.
     `asked` is false where we had no means to ask: then nothing is known, not even that it is down.
-    `service` is the stack's service that it runs in, empty for a server of its own.
+    `service` is the stack's service that it runs in, empty for a server of its own. `data_directory` is
+    where the server says that its files lie, empty where it may not tell us; `tablespaces`: name → folder.
     """
 
     key: str
@@ -39,6 +40,8 @@ class DatabaseFact:
     parts: Mapping[str, str] = field(default_factory=dict)
     asked: bool = True
     service: str = ""
+    data_directory: str = ""
+    tablespaces: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,45 @@ class DiskFact:
 
 
 @dataclass(frozen=True)
+class ArchiveFact:
+    """A volume as a backup holds it; `keys` are a redis' without an expiry, None for files or where not known."""
+
+    members: int
+    bytes: int
+    tree: str
+    keys: int | None = None
+
+
+@dataclass(frozen=True)
+class HeldFact:
+    """What a volume holds now, read to its end.
+
+    `redis` is the id of the container that runs one on it, empty for none; `keys` are all of its keys, `lasting`
+    those that never expire, None where none runs. `control` is the path of a PostgreSQL control file in it;
+    `others` are running containers that mount it and are not the target's; `stopped` the target's that a reset
+    which was cut had stopped, by id; `image_id` an image of the target that can empty it, empty for none.
+    """
+
+    name: str
+    members: int
+    bytes: int
+    redis: str = ""
+    keys: int | None = None
+    lasting: int | None = None
+    control: str = ""
+    others: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
+    image_id: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in it: no file, or, where a redis answers, no key."""
+        return self.keys == 0 if self.keys is not None else self.members == 0
+
+
+@dataclass(frozen=True)
 class BackupFact:
-    """A backup of the vault as the planner needs it."""
+    """A backup of the vault as the planner needs it. `volumes`: full name → its archive."""
 
     name: str
     ended: str
@@ -79,3 +119,4 @@ class BackupFact:
     proven: bool
     rows: Mapping[str, int] = field(default_factory=dict)
     identity: str = ""
+    volumes: Mapping[str, ArchiveFact] = field(default_factory=dict)

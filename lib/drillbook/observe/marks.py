@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+State = Literal["kept", "restored", "made"]
 _FORM = re.compile(
-    r"drillbook: (?P<name>\".*\") (?P<state>kept|restored) for (?P<target>\S+) by run (?P<run>\S+) of (?P<backup>\S+)"
+    r"drillbook: (?P<name>\".*\") (?P<state>kept|restored|made) "
+    r"for (?P<target>\S+) by run (?P<run>\S+) of (?P<backup>\S+)"
 )
 
 
 @dataclass(frozen=True)
 class Mark:
-    """That *name* was kept before a restore of *backup*, or restored from it, by a run for *target*.
+    """That *name* was kept, restored from *backup*, or made empty, by a run for *target* that rested on *backup*.
 
     A mark counts only where it names its own bearer: what was renamed since is nobody's to drop.
     """
 
-    state: Literal["kept", "restored"]
+    state: State
     name: str
     target: str
     run: str
@@ -39,7 +41,7 @@ def read(comment: str) -> Mark | None:
     found = _FORM.fullmatch(comment.partition("\n")[0])
     if found is None:
         return None
-    state: Literal["kept", "restored"] = "kept" if found["state"] == "kept" else "restored"
+    state = next(known for known in get_args(State) if known == found["state"])
     return Mark(state, json.loads(found["name"]), found["target"], found["run"], found["backup"])
 
 

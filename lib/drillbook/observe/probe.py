@@ -17,7 +17,9 @@ class Probe:
     """Asks *endpoints* in turn every *every_seconds* in a thread, from enter to exit. Changes nothing.
 
     `asked` and `failed` count answers; `down_seconds` is the time between a
-    failing answer and the next good one of the same endpoint, summed.
+    failing answer and the next good one of the same endpoint, summed. Endpoints in
+    `unwell` failed before this began, and go on to do so while old replicas answer
+    beside new ones: their failures are counted in `unmended` alone.
     """
 
     endpoints: Sequence[tuple[str, Endpoint]]
@@ -26,6 +28,8 @@ class Probe:
     failed: int = 0
     down_seconds: float = 0.0
     worst_seconds: float = 0.0
+    unwell: frozenset[str] = frozenset()
+    unmended: int = 0
     failures: list[str] = field(default_factory=list)
     _down_since: dict[str, float] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -58,6 +62,9 @@ class Probe:
         if fact.status == fact.expected_status:
             since = self._down_since.pop(name, None)
             self.down_seconds += time.monotonic() - since if since is not None else 0.0
+            return
+        if name in self.unwell:
+            self.unmended += 1
             return
         self.failed += 1
         self.failures = [*self.failures, f"{name}: {fact.status} {fact.error or fact.body[:120]}"][-20:]

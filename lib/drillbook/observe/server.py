@@ -173,6 +173,17 @@ def system_identifier(connection: psycopg.Connection) -> str:
         return ""
 
 
+def data_directory(connection: psycopg.Connection) -> str:
+    """Where the server keeps its files, as itself sees it; empty when we may not ask (pg_read_all_settings may)."""
+    return one(connection, "SELECT setting FROM pg_settings WHERE name = 'data_directory'")
+
+
+def tablespaces(connection: psycopg.Connection) -> dict[str, str]:
+    """name → folder, as the server sees it, of each tablespace that lies outside of the data directory."""
+    query = "SELECT spcname, pg_tablespace_location(oid) FROM pg_tablespace ORDER BY spcname"
+    return {str(name): str(folder) for name, folder in connection.execute(query) if str(folder).startswith("/")}
+
+
 def bootstrap_user(connection: psycopg.Connection) -> str:
     """The role that initdb made: memberships given by any superuser are recorded as given by it."""
     return one(connection, "SELECT rolname FROM pg_roles WHERE oid = 10")

@@ -7,7 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from drillbook.observe import caches, compose, config, database, endpoint, engine, levels, schema, signs
+from drillbook.observe import caches, compose, config, database, endpoint, engine, levels, schema, signs, strangers
 from drillbook.observe.backups import backup_facts
 from drillbook.observe.disks import disks
 from drillbook.observe.facts import ConfigFact, ContainerFact, SchemaFact, ServiceFact, Snapshot, VolumeFact
@@ -53,6 +53,7 @@ def _stack(target: Target, unknown: Unknowns, pool: Executor) -> dict[str, Any]:
     seen = "containers" not in unknown
     return {
         "containers": containers,
+        "strangers": unknown.attempt("project name", lambda: strangers.strangers(target), ()),
         "services": services,
         "volumes": unknown.attempt("volumes", lambda: engine.volumes(target), ()) if seen else (),
         **levels.code_levels(target, containers, services, sources, unknown, pool),
@@ -73,6 +74,17 @@ def _configs(
     return unknown.attempt("configuration", lambda: config.configs(target, containers, services), ())
 
 
+def with_caches(target: Target, snapshot: Snapshot) -> Snapshot:
+    """*snapshot* with the caches between source and response, for a plan that clears some. Reads only."""
+    if target.stack is None:
+        return snapshot
+    unknown = Unknowns()
+    found = unknown.attempt(
+        "caches", lambda: caches.caches(target, snapshot.services, snapshot.sources, snapshot.contexts), None
+    )
+    return replace(snapshot, caches=found, unknown={**snapshot.unknown, **unknown})
+
+
 def with_signs(target: Target, snapshot: Snapshot, healthy_at: float) -> Snapshot:
     """*snapshot* with what only a diagnosis shows: the caches between source and response, and early-warning signs.
 
@@ -80,11 +92,8 @@ def with_signs(target: Target, snapshot: Snapshot, healthy_at: float) -> Snapsho
     """
     if target.stack is None:
         return snapshot
-    unknown = Unknowns()
+    unknown, seen = Unknowns(), with_caches(target, snapshot)
     revised = snapshot.deployed.revised if snapshot.deployed else 0.0
-    found = unknown.attempt(
-        "caches", lambda: caches.caches(target, snapshot.services, snapshot.sources, snapshot.contexts), None
-    )
     warned = unknown.attempt(
         "signs",
         lambda: signs.signs(
@@ -92,4 +101,4 @@ def with_signs(target: Target, snapshot: Snapshot, healthy_at: float) -> Snapsho
         ),
         None,
     )
-    return replace(snapshot, caches=found, signs=warned, unknown={**snapshot.unknown, **unknown})
+    return replace(seen, signs=warned, unknown={**seen.unknown, **unknown})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -55,12 +55,13 @@ def declared_volumes(target: Target) -> tuple[DeclaredVolume, ...]:
     found = []
     for volume in engine.volumes(target):
         holders = [c for c in everything if any(m.name == volume.name for m in c.mounts)]
-        if not any(c.service in services and _is_data(c, volume.name) for c in holders):
+        if not any(c.service in services and is_data(c, volume.name) for c in holders):
             found.append(_declared(target, volume.name, volume.key, holders or list(everything)[:1], bool(holders)))
     return tuple(found)
 
 
-def _is_data(container: ContainerFact, volume: str) -> bool:
+def is_data(container: ContainerFact, volume: str) -> bool:
+    """Whether *container*, of a database's service, has its data in *volume*."""
     return any(m.name == volume and m.destination.startswith(DATA_FOLDERS) for m in container.mounts)
 
 
@@ -109,15 +110,56 @@ def tree_of(chunks: Iterator[bytes]) -> Tree:
     Raises:
         tarfile.TarError, EOFError: it is cut, or is no tar stream.
     """
-    lines, size = [], 0
+    return listed(chunks).tree
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Every member of a tar stream but its root: name → what it is; `links` are hard links, name → first name."""
+
+    members: Mapping[str, str]
+    links: Mapping[str, str]
+    bytes: int
+
+    @property
+    def tree(self) -> Tree:
+        """One digest over all of it."""
+        lines = sorted(f"{name}\0{what}" for name, what in self.members.items())
+        whole = hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
+        return Tree(len(lines), self.bytes, whole)
+
+    def beyond(self, other: Listing) -> str:
+        """The first member that *other* has not got exactly so; empty when it holds all of this one.
+
+        Which of its names a file with several is listed under does not count: it depends on which are there.
+        """
+        return next((name for name in sorted(self.members) if self.what(name) != other.what(name)), "")
+
+    def what(self, name: str) -> str | None:
+        """What *name* is, by whichever name its content is listed; None for no member."""
+        return self.members.get(self.links.get(name, name))
+
+
+def listed(chunks: Iterator[bytes]) -> Listing:
+    """Read a tar stream to its end, every member whole.
+
+    Raises:
+        tarfile.TarError, EOFError: it is cut, or is no tar stream.
+    """
+    found: dict[str, str] = {}
+    links, size = {}, 0
     for member in members(chunks):
-        info = member.info
+        info, name = member.info, _inside(member.info.name)
         content = info.linkname
         if info.isreg():
             content = member.sha256()
             size += info.size
-        name = info.name.removeprefix("./").rstrip("/") or "."
+        if info.islnk():
+            links[name] = _inside(info.linkname)
         if name != ".":
-            lines.append(f"{name}\0{info.type!r}\0{info.mode:o}\0{info.uid}:{info.gid}\0{info.size}\0{content}")
-    whole = hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
-    return Tree(len(lines), size, whole)
+            found[name] = f"{info.type!r}\0{info.mode:o}\0{info.uid}:{info.gid}\0{info.size}\0{content}"
+    return Listing(found, links, size)
+
+
+def _inside(name: str) -> str:
+    return name.removeprefix("./").rstrip("/") or "."

@@ -55,7 +55,8 @@ def parameters(source: str, where: str) -> tuple[Parameter, ...]:
     for node in ast.parse(source).body:
         match node:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=ast.expr() as value):
-                what = comments.get(node.end_lineno or 0, "")
+                lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+                what = next((comments[line] for line in lines if line in comments), "")
                 found.append(_read(lambda: Parameter(name, _type(annotation), ast.literal_eval(value), what), where))  # noqa: B023
             case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):
                 continue

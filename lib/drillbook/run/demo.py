@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 from drillbook.act.journal import now
+from drillbook.errors import RunbookError
+from drillbook.observe.endpoint import ask
 from drillbook.run.epilogue import Held, end
+from drillbook.run.ideal import BACKUP, DETECTION, HEALTH, MONITORING, RECOGNITION, RESET
 from drillbook.run.play import Play
 from drillbook.target import Target, load_target
 
 REBUILDS = 3
+ALERT_SECONDS = 300
+WATCHED = 20
 
 
 def play(engine: str) -> int:
@@ -33,8 +39,11 @@ def play_docker(target: Target, port: int = 8080) -> int:
     )
     for number in range(1, REBUILDS + 1):
         stage.scene(f"rebuild {number} with --no-cache, as on that night", lambda _: _said(breakage.rebuild(project)))
-    stage.runbook("diagnose: why does no rebuild help?", "diagnose")
+    stage.scene("the alert: what monitoring sees", lambda _: _alert(stage.target), DETECTION)
+    stage.runbook("diagnose: why does no rebuild help?", "diagnose", phase=RECOGNITION)
     kept = _reset(stage)
+    stage.runbook("verify: everything again, digests against the backup", "verify", phase=HEALTH, against=kept)
+    stage.scene("monitoring: what users get now", lambda _: _watched(stage.target), MONITORING)
     stage.scene(
         "the second blow: what `down -v` deletes is gone",
         lambda _: _said(breakage.break_stack("lost-schema", project)),
@@ -61,11 +70,12 @@ def _play_embedded() -> int:
 
 def _reset(stage: Play, scope: str = "auto") -> str:
     """The reset, refused until it is safe and approved; the name of the backup that it rests on."""
-    stage.runbook("reset, tried at once: refused without a proven backup", "reset", expect=3, scope=scope)
-    kept: str = stage.runbook("backup: everything that holds data", "backup")["result"]["backup"]
-    stage.runbook("drill: is the backup restorable?", "drill")
-    planned = stage.runbook("reset, planned: refused without an approval", "reset", expect=3, scope=scope)
-    stage.runbook("reset, approved by fingerprint", "reset", approval=_fingerprint(planned), scope=scope)
+    proof, act = BACKUP, RESET
+    stage.runbook("reset, tried at once: refused without a proven backup", "reset", expect=3, phase=proof, scope=scope)
+    kept: str = stage.runbook("backup: everything that holds data", "backup", phase=proof)["result"]["backup"]
+    stage.runbook("drill: is the backup restorable?", "drill", phase=proof)
+    planned = stage.runbook("reset, planned: refused without an approval", "reset", expect=3, phase=act, scope=scope)
+    stage.runbook("reset, approved by fingerprint", "reset", phase=act, approval=_fingerprint(planned), scope=scope)
     return kept
 
 
@@ -76,6 +86,37 @@ def _recover(stage: Play, backup: str) -> None:
     stage.runbook("verify: everything again, digests against the backup", "verify", against=backup)
     told = json.dumps(stage.runs)
     stage.runbook("postmortem: one page for the morning", "postmortem", title="played by drillbook demo", runs=told)
+
+
+def _alert(target: Target) -> str:
+    """Ask every endpoint until one fails, as monitoring does; which, and how.
+
+    Raises:
+        RunbookError: none failed within the time that the report gives the alert.
+    """
+    until = time.monotonic() + ALERT_SECONDS
+    while time.monotonic() < until:
+        for key, declared in target.endpoints.items():
+            fact = ask(key, declared, declared.url)
+            if fact.status != fact.expected_status:
+                return f"{key} answers {fact.status}: {' '.join((fact.error or fact.body).split())[:90]}"
+        time.sleep(0.2)
+    raise RunbookError(f"no endpoint failed within {ALERT_SECONDS} s", "is the incident there? drillbook sandbox up")
+
+
+def _watched(target: Target) -> str:
+    """Ask every endpoint again and again; how often, which build answers, and how slow the slowest was.
+
+    Raises:
+        RunbookError: one does not answer as it must.
+    """
+    facts = [ask(k, e, e.url) for _ in range(WATCHED) for k, e in target.endpoints.items()]
+    bad = [fact for fact in facts if fact.status != fact.expected_status]
+    if bad:
+        raise RunbookError(f"{bad[0].url} answers {bad[0].status} after the reset", "diagnose: 01-diagnose")
+    builds = sorted({fact.build_id for fact in facts if fact.build_id})
+    worst = max(fact.seconds for fact in facts)
+    return f"{len(facts)} of {len(facts)} requests well, build {', '.join(builds)}, the slowest {worst:.2f} s"
 
 
 def _fingerprint(planned: dict[str, Any]) -> str:

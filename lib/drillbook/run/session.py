@@ -19,7 +19,8 @@ from drillbook.decide.plan import Plan, Step
 from drillbook.errors import NotApproved, OutOfOrder, RunbookError
 from drillbook.run.closing import finish
 from drillbook.run.record import Record
-from drillbook.show import gate, tables
+from drillbook.run.resume import Cut, cut, progress
+from drillbook.show import gate, plans, tables
 from drillbook.show.history import Plots, drawn
 from drillbook.show.view import View, callout, show, table
 from drillbook.target import Target
@@ -35,6 +36,8 @@ class Run:
 
     runbook: ClassVar[str] = ""
     writes: ClassVar[bool] = False
+    goes_on: ClassVar[bool] = False
+    """Whether a resumed run goes on with the plan that was cut; else it makes a new one from what is there."""
 
     def __init__(self, target: Target, record: Record, folder: Path) -> None:
         self.target, self.record, self.folder = target, record, folder
@@ -44,6 +47,7 @@ class Run:
         self.words: tuple[str, ...] = ()  # what a command must say beside the runbook to get this plan again
         self.lock: TargetLock | None = None
         self.attended = person()
+        self.cut: Cut | None = None
         self.complete = False
         self.closed = False
 
@@ -72,21 +76,19 @@ class Run:
             self._resume(resumed)
 
     def _resume(self, earlier: str) -> None:
-        """Tell how far the run *earlier* came. Its steps are not trusted: the plan rests on what is seen now."""
-        lines = list(Journal(self.folder.parent / earlier / "journal.jsonl").lines())
-        rows = [
-            {"step": e["step"], "ended": e["event"], "at (UTC)": e["at"]}
-            for e in lines
-            if e["event"] in ("done", "failed")
-        ]
-        begun = [e["step"] for e in lines if e["event"] == "intent"]
-        cut = begun[-1] if len(begun) > len(rows) else ""
-        self.journal.write("resumes", run=earlier, done=[r["step"] for r in rows if r["ended"] == "done"], cut=cut)
-        said = f"it was cut in step {cut}; " if cut else ""
-        show(
-            table(f"Steps of {earlier}", rows)
-            + callout("note", "resumed", f"{said}what it did is observed again, not trusted")
-        )
+        """Go on with the plan of the run *earlier*, where it was approved; each of its steps is observed again."""
+        folder = self.folder.parent / earlier
+        self.cut = cut(folder, self.target, self.runbook) if self.goes_on else None
+        self.context.resumes = earlier if self.cut else ""
+        done, begun = progress(folder)
+        rows = [{"step": step, "in the cut run": "done" if step in done else "begun"} for step in begun]
+        told = "what it did is observed again, not trusted"
+        if self.cut is None:
+            told += ": a new plan is made"
+        at = next((step for step in reversed(begun) if step not in done), "")
+        self.journal.write("resumes", run=earlier, done=list(done), cut=at)
+        shown = table(f"Steps of {earlier}", self.cut.rows if self.cut else rows)
+        show(shown + callout("note", f"resumes {earlier}", told))
 
     def release(self) -> None:
         """Give the target's lock back, if this run holds it."""
@@ -143,16 +145,22 @@ class Run:
     def show_plan(self, plan: Plan) -> Plan:
         """Show, keep and journal *plan*; the result names it until something better is known."""
         self.keep("plan.json", plan.as_json())
-        self.note("plan", tables.plan(plan), fingerprint=plan.fingerprint, steps=[s.id for s in plan.steps])
+        self.note("plan", plans.plan(plan), fingerprint=plan.fingerprint, steps=[s.id for s in plan.steps])
         self.record.update(result={"plan": plan.as_json(), "verdict": "unknown", "steps": []})
         return plan
 
     def approve(self, plan: Plan, approval: str = "") -> None:
         """Ask a person for the plan's fingerprint, or hold *approval* against it when nobody is there.
 
+        A resumed run carries on the approval of the very plan that was cut.
+
         Raises:
             NotApproved: unattended, and *approval* is not this plan's fingerprint.
         """
+        if self.cut is not None and not approval and plan.fingerprint == self.cut.plan.fingerprint:
+            self.approval = gate.carried(plan, self.cut.run)
+            self.journal.write("approval-carried", fingerprint=plan.fingerprint, run=self.cut.run)
+            return
         if self.attended and not approval:
             self.approval = gate.ask(plan)
             self.journal.write("asked", fingerprint=plan.fingerprint)
@@ -179,9 +187,12 @@ class Run:
         if self.writes and self.lock is None:
             raise RunbookError("this run does not hold the target's lock any more", "run the Start cell again")
         self.note("act", fingerprint=plan.fingerprint)
-        done = execute(plan, self.journal, self.context, self._watch)
+        done = execute(plan, self.journal, self.context, self._watch, self._before_back)
         show(tables.outcomes(f"Done: {len(done)} steps", done))
         return done
+
+    def _before_back(self) -> None:
+        """Called once before the way back is taken; a runbook on a stack waits for its engine there."""
 
     def _watch(self, steps: Iterable[Step]) -> Iterable[Step]:
         from tqdm.auto import tqdm

@@ -19,7 +19,7 @@ from drillbook.run.record import INVALID, Record, new_run_folder
 from drillbook.run.session import Run, person
 from drillbook.target import load_target
 
-RUNBOOKS = ("diagnose", "backup", "reset", "restore", "verify", "drill", "postmortem")
+RUNBOOKS = ("diagnose", "backup", "reset", "restore", "verify", "drill", "rollback", "rehearse", "postmortem")
 _open: list[Run] = []
 
 

@@ -1,14 +1,13 @@
-"""Facts, evidence, diagnoses and plans as tables. Renders; decides nothing."""
+"""Facts, evidence and outcomes as tables. Renders; decides nothing."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from drillbook.decide.evidence import Evidence
-from drillbook.decide.plan import Plan
 from drillbook.observe.facts import Snapshot
+from drillbook.show.plans import whole
 from drillbook.show.view import SIGNS, View, callout, folded, table
 
 CODE = ("observed", "expected")
@@ -60,31 +59,6 @@ def _row(item: Evidence) -> dict[str, object]:
     }  # fmt: skip
 
 
-def plan(what: Plan) -> View:
-    """Each step with its exact command, what it destroys and what brings it back; then the fingerprint."""
-    rows = [
-        {"#": number, "step": step.id, "on": step.subject, "command": _command(step.argv, step.sql, step.args),
-         "destroys": "\n".join(step.destroys) or "nothing", "brought back by": step.recovers or "–"}
-        for number, step in enumerate(what.steps, 1)
-    ]  # fmt: skip
-    notes = "\n".join(what.notes)
-    destroyed = "\n".join(f"• {name}" for name in what.destroys) or "• nothing"
-    title = f"Plan {what.fingerprint}: {len(what.steps)} steps on {what.target}"
-    return table(title, rows, mono=("command",), below="command") + callout(
-        "warn", "Destroys or moves", f"{destroyed}\n{notes}"
-    )
-
-
-def _command(argv: Sequence[str], sql: str, args: Mapping[str, Any]) -> str:
-    if argv:
-        return shlex.join(argv)
-    return sql or ", ".join(f"{key}={_whole(value)}" for key, value in args.items())
-
-
-def _whole(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 90 else f"{text[:87]}…"
@@ -102,7 +76,7 @@ def outcomes(title: str, done: Sequence[Mapping[str, Any]]) -> View:
     """What each step did, its seconds and its evidence."""
     rows = [
         {"status": _status(o["evidence"]), "step": o["step"], "on": o["subject"], "seconds": f"{o['seconds']:.1f}",
-         "evidence": ", ".join(f"{k}={_short(_whole(v))}" for k, v in o["evidence"].items() if v != "")}
+         "evidence": ", ".join(f"{k}={_short(whole(v))}" for k, v in o["evidence"].items() if v != "")}
         for o in done
     ]  # fmt: skip
     return table(title, rows, mono=("evidence",))

@@ -1,4 +1,4 @@
-"""The executor: intent before, outcome after, and nothing after a failure."""
+"""The executor: intent before, outcome after, nothing after a failure but the way back."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 import builders
 import pytest
 
+from drillbook.act import journal as journals
 from drillbook.act.executor import Context, execute, verb
 from drillbook.act.journal import Journal
 from drillbook.decide.plan import Plan, Step
-from drillbook.errors import RunbookError, StepFailed
+from drillbook.errors import EngineDown, RunbookError, StepFailed, Unrecorded
 
 
 @verb("test.write")
@@ -120,3 +121,132 @@ def test_watch_sees_each_step_as_it_is_taken(context: Context) -> None:
     with pytest.raises(RunbookError):
         execute(Plan("reset", "connect", "0", {}, steps), journal(context), context, watch)
     assert seen == ["a", "b"]
+
+
+BACK = (Step("back-1", "test.write", "back-1"), Step("back-2", "test.write", "back-2"))
+
+
+def returning(context: Context, *verbs: str, turns: tuple[str, ...], back: tuple[Step, ...] = BACK) -> list[str]:
+    """Carry out steps of these verbs, called `1`, `2` …, with a way back; what was called before the way back began."""
+    steps = tuple(Step(str(n), name, f"file-{n}") for n, name in enumerate(verbs, 1))
+    plan, called = Plan("reset", "connect", "0", {}, steps, back=back, turns=turns), list[str]()
+
+    def before_back() -> None:
+        called.append(events(context)[-1][1])
+
+    try:
+        execute(plan, journal(context), context, before_back=before_back)
+    finally:
+        context.state["called"] = called
+    return called
+
+
+@pytest.mark.parametrize("name", ["test.refuse", "test.break"])
+def test_way_back_is_taken_from_a_step_that_turns(context: Context, name: str) -> None:
+    """Intent, failure, the decision, each step of the way back with intent and outcome, and only then: back."""
+    with pytest.raises(StepFailed):
+        returning(context, "test.write", name, "test.write", turns=("2",))
+    assert events(context) == [
+        ("intent", "1"), ("done", "1"), ("intent", "2"), ("failed", "2"), ("way-back", "2"),
+        ("intent", "back-1"), ("done", "back-1"), ("intent", "back-2"), ("done", "back-2"), ("back", "2"),
+    ]  # fmt: skip
+    assert context.state["called"] == ["2"], "once, after the failure and before the way back"
+    assert not (context.folder / "file-3").exists()
+
+
+def test_decision_to_go_back_is_journalled_with_its_reason(context: Context) -> None:
+    """Who reads the journal sees why, and which steps were to come."""
+    with pytest.raises(StepFailed):
+        returning(context, "test.refuse", turns=("1",))
+    line = next(line for line in journal(context).lines() if line["event"] == "way-back")
+    assert (line["fact"], line["steps"]) == ("the disk is full", ["back-1", "back-2"])
+
+
+def test_steps_own_error_tells_that_the_old_serves_again(context: Context) -> None:
+    """The fact stays the step's own; the way back is told beside it, the cause kept."""
+    with pytest.raises(StepFailed) as caught:
+        returning(context, "test.refuse", turns=("1",))
+    assert caught.value.fact == "the disk is full; the way back was taken: what served before serves again"
+    assert caught.value.hint == "free some space; then run this again, or --resume it"
+    assert isinstance(caught.value.__cause__, RunbookError)
+
+
+@pytest.mark.parametrize("turns", [(), ("1",), ("1", "3")])
+def test_no_way_back_from_a_step_that_touches_nothing(context: Context, turns: tuple[str, ...]) -> None:
+    """A build that fails leaves what runs alone; after the last turn the new serves, and nothing is undone."""
+    with pytest.raises(RunbookError) as caught:
+        returning(context, "test.write", "test.refuse", turns=turns)
+    assert events(context)[-1] == ("failed", "2")
+    assert (caught.value.fact, context.state["called"]) == ("the disk is full", [])
+
+
+def test_good_end_takes_no_way_back(context: Context) -> None:
+    """A plan that is carried out leaves its way back untouched."""
+    assert returning(context, "test.write", "test.write", turns=("1", "2")) == []
+    assert [event for event, _ in events(context)] == ["intent", "done"] * 2
+
+
+def test_interruption_takes_no_way_back(context: Context) -> None:
+    """Who presses Ctrl-C is not kept waiting by more steps: the run can be resumed."""
+    with pytest.raises(KeyboardInterrupt):
+        returning(context, "test.cut", turns=("1",))
+    assert events(context) == [("intent", "1")]
+
+
+def test_failure_on_the_way_back_names_both(context: Context) -> None:
+    """Both failures are told; the rest of the way back is not tried, and nothing says `back`."""
+    back = (BACK[0], Step("back-2", "test.break", "x"), Step("back-3", "test.write", "never"))
+    with pytest.raises(StepFailed) as caught:
+        returning(context, "test.refuse", turns=("1",), back=back)
+    first, second = "the disk is full", "the way back ended in back-2: step back-2 broke: unforeseen"
+    assert caught.value.fact == f"{first}; and {second}"
+    assert "diagnose what serves now" in caught.value.hint
+    assert events(context)[-1] == ("failed", "back-2")
+    assert context.state["called"] == ["1"]
+
+
+def test_nothing_is_done_that_cannot_be_recorded(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the journal's disk is full there is no way back either: it could not be told afterwards."""
+    whole = journals._whole
+
+    def full(handle: int, data: bytes) -> None:
+        if b'"failed"' in data:
+            raise OSError(28, "No space left on device")
+        whole(handle, data)
+
+    monkeypatch.setattr(journals, "_whole", full)
+    with pytest.raises(Unrecorded, match="No space left on device"):
+        returning(context, "test.write", "test.refuse", turns=("1", "2"))
+    assert events(context) == [("intent", "1"), ("done", "1"), ("intent", "2")]
+    assert context.state["called"] == []
+    assert not (context.folder / "back-1").exists()
+
+
+def test_step_whose_outcome_cannot_be_recorded_takes_no_way_back(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It did what it promised, nobody can say so: the run ends there, and is resumed when there is space."""
+    whole = journals._whole
+
+    def full(handle: int, data: bytes) -> None:
+        if b'"done"' in data:
+            raise OSError(28, "No space left on device")
+        whole(handle, data)
+
+    monkeypatch.setattr(journals, "_whole", full)
+    with pytest.raises(Unrecorded):
+        returning(context, "test.write", "test.write", turns=("1", "2"))
+    assert events(context) == [("intent", "1")]
+    assert not (context.folder / "file-2").exists()
+
+
+@verb("test.down")
+def down(step: Step, context: Context) -> Mapping[str, Any]:
+    raise EngineDown("the container engine went away", "start it", "its own words")
+
+
+def test_evidence_of_the_failure_is_kept(context: Context) -> None:
+    """What the step saw goes with the error that tells of the way back."""
+    with pytest.raises(StepFailed) as caught:
+        returning(context, "test.down", turns=("1",))
+    assert caught.value.evidence == "its own words"

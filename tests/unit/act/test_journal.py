@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
 from drillbook.act.journal import Journal, now
+from drillbook.errors import Unrecorded
 
 
 @pytest.fixture
@@ -72,3 +75,78 @@ def test_time_is_utc_with_milliseconds() -> None:
     """Times sort as text: UTC, milliseconds, Z."""
     assert len(now()) == len("2025-10-13T02:00:00.000Z")
     assert json.loads(json.dumps(now())).endswith("Z")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
+def test_line_that_cannot_be_written_is_an_error(journal: Journal, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """A full or broken disk ends the run with a fact, the file's name and what to do; what was there stays readable."""
+    journal.write("intent", step="one")
+
+    def full(handle: int, data: bytes) -> int:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.write", full)
+        with pytest.raises(Unrecorded, match=f"{os.strerror(code)}: {journal.file}") as caught:
+            journal.write("done", step="one")
+    assert caught.value.hint.endswith(f"--resume {journal.file.parent.name}")
+    assert [line["event"] for line in journal.lines()] == ["intent"]
+
+
+def test_disk_that_takes_little_at_a_time_gets_it_all(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write may take a part only: the rest is written after it."""
+    real = os.write
+    monkeypatch.setattr("os.write", lambda handle, data: real(handle, data[:7]))
+    journal.write("done", step="one", fact="ü" * 20)
+    assert [(line["event"], line["fact"]) for line in journal.lines()] == [("done", "ü" * 20)]
+
+
+def test_disk_that_fills_up_within_a_line_spoils_no_other(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The half line is no line; once there is space again the next one is whole."""
+    real, taken = os.write, [20]
+
+    def filling(handle: int, data: bytes) -> int:
+        if not taken:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(handle, data[: taken.pop()])
+
+    journal.write("intent", step="one")
+    with monkeypatch.context() as patched:
+        patched.setattr("os.write", filling)
+        with pytest.raises(Unrecorded):
+            journal.write("done", step="one")
+    assert [line["event"] for line in journal.lines()] == ["intent"]
+    journal.write("resumes", run="another")
+    assert [line["event"] for line in journal.lines()] == ["intent", "resumes"]
+    assert journal.done() == set()
+
+
+def test_line_that_is_not_synced_is_not_recorded(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is on disk counts: a sync that fails is told, for the next power cut would take the line."""
+
+    def broken(handle: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("os.fsync", broken)
+    with pytest.raises(Unrecorded):
+        journal.write("intent", step="one")
+
+
+def test_folder_that_is_gone_is_an_error(journal: Journal, tmp_path: Path) -> None:
+    """A run whose folder was removed meanwhile does nothing more."""
+    with pytest.raises(Unrecorded, match="No such file"):
+        Journal(tmp_path / "gone" / "journal.jsonl").write("intent", step="one")
+
+
+def test_failed_write_leaves_no_file_open(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that goes on trying does not run out of handles."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    def full(handle: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.write", full)
+    for _ in range(20):
+        with pytest.raises(Unrecorded):
+            journal.write("intent", step="one")
+    assert len(list(Path("/proc/self/fd").iterdir())) < before + 5

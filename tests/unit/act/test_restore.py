@@ -240,7 +240,7 @@ def test_a_kept_database_is_dropped_when_a_proven_backup_holds_it(
     name = f"{database}_before_{taken.short}"
     plan = drop_plan(target, "all")
     assert [step.sql for step in plan.steps] == ["", f'DROP DATABASE "{name}"']
-    assert plan.destroys == (f"database {name} (kept by an earlier restore)",)
+    assert plan.destroys == (f"database {name} (kept by an earlier run)",)
     carry_out(target, plan)
     assert name not in names(target)
     assert carry_out(target, plan)[-1]["evidence"]["dropped"] == "before this"

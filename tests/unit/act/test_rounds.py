@@ -155,24 +155,6 @@ def test_missing_roles_are_made_and_grants_return(db: psycopg.Connection, target
             keeper.execute("SELECT 1")
 
 
-def test_a_database_is_set_aside_and_an_empty_one_takes_its_place(
-    db: psycopg.Connection, target: Target, database: str
-) -> None:
-    """And a second time nothing changes: the step sees that it is done."""
-    before = digests(target)
-    step = Step("aside", "database.set_aside", database, args={"key": "main", "aside": f"{database}_aside_abc"})
-    plan = Plan("reset", target.name, target.identity, {}, (step,))
-    carry_out(target, plan)
-    assert digests(target) == {}
-    carry_out(target, plan)
-    other = target.databases["main"].model_copy(update={"dbname": f"{database}_aside_abc"})
-    moved = parse_target(
-        {"name": "moved", "databases": {"main": other.model_dump(exclude_defaults=True)}},
-        target.file.with_name("moved.yaml"),
-    )
-    assert digests(moved) == before
-
-
 def flip_a_bit(taken: Backup) -> None:
     file = max(taken.folder.rglob("*.dat.gz"), key=lambda path: path.stat().st_size)
     content = bytearray(file.read_bytes())

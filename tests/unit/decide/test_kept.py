@@ -34,20 +34,20 @@ def test_whole_plan() -> None:
         Step(
             "drop-connect_before_x", "restore.drop_kept", "connect_before_x", (), 'DROP DATABASE "connect_before_x"',
             args={"kind": "database", "key": "main", "schema": "", "holder": NAME},
-            destroys=("database connect_before_x (kept by an earlier restore)",), recovers=back, timeout_seconds=3600,
+            destroys=("database connect_before_x (kept by an earlier run)",), recovers=back, timeout_seconds=3600,
         ),
         Step(
             "drop-connect.public_before_x", "restore.drop_kept", "connect.public_before_x", (),
             'BEGIN; DROP TABLE "public_before_x"."users"; DROP SCHEMA "public_before_x"; COMMIT',
             args={"kind": "schema", "key": "main", "schema": "public_before_x", "holder": NAME},
-            destroys=("schema connect.public_before_x (kept by an earlier restore)",), recovers=back,
+            destroys=("schema connect.public_before_x (kept by an earlier run)",), recovers=back,
             timeout_seconds=3600,
         ),
         Step(
             "drop-connect_up_before_x", "restore.drop_kept", "connect_up_before_x",
             ("docker", "volume", "rm", "connect_up_before_x"),
             args={"kind": "volume", "key": "connect_up", "schema": "", "holder": NAME},
-            destroys=("volume connect_up_before_x (kept by an earlier restore)",), recovers=back, timeout_seconds=3600,
+            destroys=("volume connect_up_before_x (kept by an earlier run)",), recovers=back, timeout_seconds=3600,
         ),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The reset's plan: what it rests on, each exact command, and what it never does."""
+"""The reset's plan: each exact command in its order, what it rests on, and when there is none."""
 
 from __future__ import annotations
 
@@ -7,269 +7,489 @@ from typing import Any
 
 import builders
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from drillbook.decide.content import source_digest
-from drillbook.decide.diagnose import diagnose
-from drillbook.decide.plan import Plan, Step
-from drillbook.decide.reset import fresh_proof, plan_reset, scope_of
-from drillbook.errors import NotProven, NotThisIncident, RunbookError
-from drillbook.observe.facts import ConfigFact, Mount, ServiceFact, Snapshot, VolumeFact
+from drillbook.decide.plan import Object, Plan, Step
+from drillbook.decide.reset import plan_reset
+from drillbook.errors import NotThisIncident, RunbookError
+from drillbook.observe.facts import CachesFact, ConfigFact, Mount, ServiceFact, Snapshot, VolumeFact
+from drillbook.observe.facts_signs import FolderFact
 
 DIGEST = source_digest(builders.SOURCES)
 KEPT = f"connect-app1:drillbook-kept-{'a' * 12}"
+BUILD = f"connect-app1:drillbook-build-{DIGEST[:12]}"
+ID = builders.container().id
+PROXIED = builders.stack(proxy=builders.PROXY)
+BESIDE = ("green-app1-1", "switch-app1-1", "drain-connect-app1-1", "well-app1", "ask-endpoints", "retire-app1")
 
 
-def reset(snapshot: Snapshot, scope: str = "images", **changes: Any) -> Plan:
-    return plan_reset(builders.target(**changes), snapshot, scope, builders.backup(), builders.COMMANDS)
-
-
-def replaced() -> Step:
-    return Step(
-        "replace-app1",
-        "service.replace",
-        "app1",
-        (*builders.COMPOSE, "up", "-d", "--no-build", "--no-deps", "--force-recreate", "app1"),
-        args={"service": "app1"},
-        destroys=("container of app1 (recreated; its volumes stay)",),
-        recovers="docker tag the kept image back to its name, then docker compose up -d --no-build",
-    )
-
-
-def ending(build_id: str) -> tuple[Step, Step]:
-    return (
-        Step("hold-volumes", "volumes.hold", "1 volumes", args={"names": ["connect_postgres_data"]}),
-        Step("ask-endpoints", "endpoints.answer", "every endpoint", args={"build_id": build_id, "times": 10}),
-    )
-
-
-def test_whole_plan_for_images() -> None:
-    """Keep the old image, stage clean sources, build, prove, set the artifact aside, and only then replace."""
-    staged = {"from": builders.DIRECTORY, "to": "/staging", "digest": DIGEST, "without": [".next"]}
-    build_id = f"BUILD_ID={DIGEST[:12]}"
-    build = (*builders.STAGED, "build", "--no-cache", "--build-arg", build_id, "app1")
-    assert reset(builders.stale_artifact()).steps == (
-        Step("keep-connect-app1-1", "command", KEPT, ("docker", "tag", builders.NEW, KEPT), timeout_seconds=60),
-        Step("stage-context", "context.stage", "2 tracked files", args=staged),
-        Step("build-images", "image.build", "app1", build, timeout_seconds=1800),
-        Step("prove-app1", "image.prove", "app1", args={"service": "app1"}),
-        Step(
-            "aside-.next",
-            "artifact.set_aside",
-            ".next",
-            args={"path": ".next"},
-            destroys=("host artifact .next (moved into the run's folder)",),
-            recovers="move it back from aside/ in the run's folder",
-        ),
-        replaced(),
-        *ending(DIGEST[:12]),
-    )
-
-
-def test_whole_plan_for_containers() -> None:
-    """When only the container is old, nothing is built: it is recreated on the image that is there."""
-    assert reset(builders.healthy(), "containers").steps == (replaced(), *ending(""))
-
-
-def test_whole_plan_for_a_database() -> None:
-    """A database is never dropped: it is renamed, and an empty one takes its place."""
-    plan = reset(builders.healthy(), "database")
-    assert plan.steps == (
-        Step(
-            "aside-main",
-            "database.set_aside",
-            "connect",
-            args={"key": "main", "aside": "connect_aside_abc123"},
-            destroys=("database connect (renamed to connect_aside_abc123, an empty one takes its place)",),
-            recovers="ALTER DATABASE connect_aside_abc123 RENAME TO connect, or restore 20251013t010000Z-abc123",
-        ),
-    )
-
-
-VOLUME = Mount("volume", "connect_data", "", "/data")
 STRAIGHT = builders.answer(
     endpoint="build@x", via="app1", source_digest=DIGEST, replica="connect-app1-1", build_id=DIGEST[:12]
 )
 CACHED = builders.answer(endpoint="build", source_digest=builders.digest("another"), build_id="another")
 
 
-@pytest.mark.parametrize(("mounts", "follows"), [((), ["replace-proxy"]), ((VOLUME,), [])])
-def test_proxy_that_serves_old_answers_is_replaced_too(mounts: tuple[Mount, ...], follows: list[str]) -> None:
-    """The code's containers first, then what publishes a port; a proxy that keeps data is left alone."""
-    proxy = builders.container("proxy", ports=(8080,), mounts=mounts)
+def reset(snapshot: Snapshot, scope: str = "images", **changes: Any) -> Plan:
+    target = builders.target(**{"stack": PROXIED, **changes})
+    return plan_reset(target, snapshot, scope, builders.backup(), builders.COMMANDS)
+
+
+def ids(plan: Plan) -> tuple[str, ...]:
+    return tuple(step.id for step in plan.steps)
+
+
+def step(plan: Plan, name: str) -> Step:
+    return next(step for step in (*plan.steps, *plan.back) if step.id == name)
+
+
+def before() -> tuple[Step, ...]:
+    """What an images reset does before anything that runs is touched."""
+    labels = {
+        "drillbook.build-id": DIGEST[:12], "drillbook.source-digest": DIGEST,
+        "org.opencontainers.image.revision": "0123456789ab",
+    }  # fmt: skip
+    over = {"app1": {"image": BUILD, "build": {"args": {"BUILD_ID": DIGEST[:12]}, "labels": labels}}}
+    staged = {
+        "from": builders.DIRECTORY, "to": "/staging", "digest": DIGEST, "without": [".next"], "extras": [],
+        "override": builders.OVERRIDE, "services": over,
+    }  # fmt: skip
+    return (
+        Step("keep-connect-app1-1", "command", KEPT, ("docker", "tag", builders.NEW, KEPT), timeout_seconds=60),
+        Step("stage-context", "context.stage", "2 tracked files", args=staged),
+        Step("build-images", "image.build", "app1", (*builders.STAGED, "build", "--no-cache", "app1"),
+             args={"images": {"app1": BUILD}, "labels": labels}, timeout_seconds=1800),
+        Step("prove-app1", "image.prove", BUILD, args={"service": "app1", "image": BUILD}),
+        Step("aside-.next", "artifact.set_aside", ".next", args={"path": ".next"},
+             destroys=("host artifact .next (moved into the run's folder)",),
+             recovers="move it back from aside/ in the run's folder"),
+    )  # fmt: skip
+
+
+def tagged() -> Step:
+    return Step(
+        "tag-app1", "image.tag", "connect-app1", ("docker", "tag", BUILD, "connect-app1"), args={"image": BUILD},
+        destroys=("what the tag connect-app1 means",), recovers=f"docker tag {builders.NEW} connect-app1",
+        timeout_seconds=60,
+    )  # fmt: skip
+
+
+def switched(name: str) -> Step:
+    args = {"service": "proxy", "test": ["nginx", "-t", "-q"], "reload": ["nginx", "-s", "reload"]}
+    return Step(name, "proxy.switch", "proxy", args=args, timeout_seconds=60)
+
+
+def created(scale: str) -> tuple[str, ...]:
+    return (
+        *builders.COMPOSE,
+        "up",
+        "--no-start",
+        "--pull",
+        "never",
+        "--no-build",
+        "--no-recreate",
+        "--scale",
+        scale,
+        "app1",
+    )
+
+
+def asked(build: str = DIGEST[:12]) -> Step:
+    return Step("ask-endpoints", "endpoints.answer", "every endpoint", args={"build_id": build, "times": 10})
+
+
+def retired() -> Step:
+    return Step(
+        "retire-app1", "service.retire", "connect-app1-1",
+        args={"service": "app1", "was": {"connect-app1-1": ID}, "replicas": 1},
+        destroys=("stopped container connect-app1-1 (its log and edited files are kept)",),
+        recovers="drillbook run rollback starts a new one from its image, which is kept",
+    )  # fmt: skip
+
+
+def held() -> Step:
+    return Step("hold-volumes", "volumes.hold", "1 volumes", args={"names": ["connect_postgres_data"]})
+
+
+def test_whole_plan_for_images_beside_what_runs() -> None:
+    """Test the proxy, keep, stage, build, prove, set aside, a canary; then green, switch, drain, ask; retire last."""
+    assert reset(builders.stale_artifact()).steps == (
+        Step("test-proxy", "proxy.test", "proxy", args={"service": "proxy", "test": ["nginx", "-t", "-q"]},
+             timeout_seconds=60),
+        *before(),
+        Step("canary-app1", "service.canary", "app1", args={"service": "app1", "image": BUILD}, timeout_seconds=60),
+        tagged(),
+        Step("green-app1-1", "service.green", "app1", created("app1=2"),
+             args={"service": "app1", "was": [ID], "count": 1, "image": BUILD}, timeout_seconds=60),
+        switched("switch-app1-1"),
+        Step("drain-connect-app1-1", "service.drain", "connect-app1-1", ("docker", "stop", ID), args={"id": ID},
+             destroys=("container connect-app1-1 (stopped, not removed)",), recovers="docker start connect-app1-1",
+             timeout_seconds=70),
+        Step("well-app1", "endpoints.hold", "what was well before", args={"service": "app1"}),
+        asked(),
+        retired(),
+        held(),
+    )  # fmt: skip
+
+
+def test_whole_way_back_beside_what_runs() -> None:
+    """The old containers and the tag first, then the proxy, then the new ones go, and what was well is well."""
+    plan = reset(builders.stale_artifact())
+    assert plan.turns == (
+        "tag-app1", "green-app1-1", "switch-app1-1", "drain-connect-app1-1", "well-app1", "ask-endpoints",
+    )  # fmt: skip
+    was = {"tag": "connect-app1", "tag_was": builders.NEW, "ran": [ID], "was": {ID: builders.NEW}, "how": "beside"}
+    assert plan.back == (
+        Step("back-app1", "service.back", "app1", args={"service": "app1", **was}),
+        switched("switch-back"),
+        Step("remove-new-app1", "service.remove_new", "app1", args={"service": "app1", "was": [ID], "ran": [ID]}),
+        Step("hold-endpoints", "endpoints.hold", "what was well before", args={"service": ""}),
+    )
+
+
+BOUND = builders.service(alone="it publishes the host's port 80", grace_seconds=5)
+NAMED = builders.service(alone="its container has a fixed name, app", named="app")
+
+
+def test_whole_plan_for_images_in_place() -> None:
+    """Where no second one can run beside it, one is made that waits, and takes its turn when the old one stopped."""
+    plan = reset(builders.stale_artifact(services=(BOUND,)))
+    assert plan.steps == (
+        *before(),
+        tagged(),
+        Step("replace-app1", "service.swap", "app1", created("app1=2"),
+             args={"service": "app1", "was": [ID], "image": BUILD, "count": 1}, timeout_seconds=180,
+             destroys=("container connect-app1-1 (stopped, not removed)",),
+             recovers="drillbook run rollback; its image, log and edited files are kept"),
+        asked(),
+        retired(),
+        held(),
+    )  # fmt: skip
+    assert plan.turns == ("tag-app1", "replace-app1", "ask-endpoints")
+    was = {"tag": "connect-app1", "tag_was": builders.NEW, "ran": [ID], "was": {ID: builders.NEW}, "how": "swap"}
+    assert plan.back == (
+        Step("back-app1", "service.back", "app1", args={"service": "app1", **was}),
+        Step("remove-new-app1", "service.remove_new", "app1", args={"service": "app1", "was": [ID], "ran": [ID]}),
+        Step("hold-endpoints", "endpoints.hold", "what was well before", args={"service": ""}),
+    )
+    assert "app1 is replaced in place, down for up to 15 s: it publishes the host's port 80" in plan.notes
+
+
+def test_whole_plan_for_a_container_that_only_compose_can_recreate() -> None:
+    """A fixed name lets no second container be: it is made anew, and the way back makes it anew on the kept image."""
+    plan = reset(builders.healthy(services=(NAMED,)), "containers")
+    recreate = (*builders.COMPOSE, "up", "-d", "--pull", "never", "--no-build", "--no-deps", "--force-recreate", "app1")
+    assert plan.steps == (
+        before()[0],
+        Step("replace-app1", "service.replace", "app1", recreate,
+             args={"service": "app1", "was": [ID], "image": ""}, timeout_seconds=180,
+             destroys=("container connect-app1-1 (recreated; its volumes stay)",),
+             recovers="drillbook run rollback; its image, log and edited files are kept"),
+        asked(""),
+        held(),
+    )  # fmt: skip
+    was = {"tag": "connect-app1", "tag_was": builders.NEW, "ran": [ID], "was": {ID: builders.NEW}, "how": "anew"}
+    assert plan.back == (
+        Step("back-app1", "service.back", "app1", recreate, args={"service": "app1", **was}),
+        Step("hold-endpoints", "endpoints.hold", "what was well before", args={"service": ""}),
+    )
+
+
+def test_plan_for_containers_builds_nothing() -> None:
+    """When only the container is old, it is replaced on the image that is there; what it ran is kept for a rollback."""
+    plan = reset(builders.healthy(), "containers")
+    assert ids(plan) == ("test-proxy", "keep-connect-app1-1", "canary-app1", *BESIDE, "hold-volumes")
+    assert step(plan, "green-app1-1").args["image"] == ""
+    assert step(plan, "ask-endpoints").args["build_id"] == ""
+    assert plan.basis["kept"] == {"app1": {KEPT: builders.NEW}}
+
+
+@pytest.mark.parametrize("scope", ["containers", "images"])
+def test_three_replicas_change_one_by_one(scope: str) -> None:
+    """A new one comes, the proxy learns of it, an old one goes: capacity never falls below what it was."""
+    there = (*builders.replicas(3), builders.postgres())
+    facts = builders.healthy(containers=there, services=(builders.service(replicas=3),))
+    after = tuple(name for name in ids(reset(facts, scope)) if name.startswith(("green", "switch", "drain", "retire")))
+    assert after == (
+        "green-app1-1", "switch-app1-1", "drain-connect-app1-1",
+        "green-app1-2", "switch-app1-2", "drain-connect-app1-2",
+        "green-app1-3", "switch-app1-3", "drain-connect-app1-3", "retire-app1",
+    )  # fmt: skip
+    scales = [step(reset(facts, scope), f"green-app1-{n}").argv[-2] for n in (1, 2, 3)]
+    assert scales == ["app1=4", "app1=5", "app1=6"]
+
+
+def test_without_a_proxy_nothing_is_switched() -> None:
+    """Where the proxy resolves names by itself there is no switch, and the plan says what it rests on instead."""
+    plan = reset(builders.healthy(), "containers", stack=builders.stack())
+    assert ids(plan) == (
+        "keep-connect-app1-1", "canary-app1", "green-app1-1", "drain-connect-app1-1", "well-app1", "ask-endpoints",
+        "retire-app1", "hold-volumes",
+    )  # fmt: skip
+    assert [step.id for step in plan.back] == ["back-app1", "remove-new-app1", "hold-endpoints"]
+    assert any(note.startswith("no stack.proxy is declared") for note in plan.notes)
+
+
+def test_after_a_cut_the_plan_goes_from_both_sides_to_one_new() -> None:
+    """An old and a new container of a run that was cut: one new one comes, and both of them go."""
+    blue, green = builders.replicas(2)
+    facts = builders.healthy(containers=(replace(blue, image_id=builders.OLD), green, builders.postgres()))
+    plan = reset(facts, "containers")
+    assert ids(plan) == (
+        "test-proxy", "keep-connect-app1-1", "keep-connect-app1-2", "canary-app1", "green-app1-1", "switch-app1-1",
+        "drain-connect-app1-1", "drain-connect-app1-2", "well-app1", "ask-endpoints", "retire-app1", "hold-volumes",
+    )  # fmt: skip
+    assert step(plan, "green-app1-1").argv[-2] == "app1=3"
+
+
+def test_service_that_does_not_run_is_started_on_the_new_image() -> None:
+    """One that crashed gets a new container in its place; the way back does not start what did not run."""
+    crashed = builders.container(running=False, exit_code=1, restart_policy="unless-stopped")
+    plan = reset(builders.healthy(containers=(crashed, builders.postgres())), "containers")
+    assert ids(plan) == ("keep-connect-app1-1", "replace-app1", "ask-endpoints", "retire-app1", "hold-volumes")
+    assert any(note.endswith("it does not run") for note in plan.notes)
+    back = step(plan, "back-app1")
+    assert (back.args["ran"], back.args["was"]) == ([], {ID: builders.NEW})
+
+
+def test_way_back_of_a_recreated_one_that_did_not_run_only_creates_it() -> None:
+    """What compose must make anew is made anew, and stays as it was: not running."""
+    crashed = builders.container(running=False, exit_code=1, restart_policy="unless-stopped")
+    plan = reset(builders.healthy(containers=(crashed,), services=(NAMED,)), "containers")
+    begins = len(builders.COMPOSE)
+    assert step(plan, "replace-app1").argv[begins : begins + 2] == ("up", "-d")
+    assert step(plan, "back-app1").argv[begins : begins + 2] == ("up", "--no-start")
+
+
+def test_service_without_a_container_gets_one() -> None:
+    """There is nothing to keep and nothing to bring back."""
+    plan = reset(builders.healthy(containers=(builders.postgres(),)), "images")
+    assert ids(plan)[-4:] == ("tag-app1", "replace-app1", "ask-endpoints", "hold-volumes")
+    assert step(plan, "back-app1").argv == ()
+    assert plan.basis["kept"] == {"app1": {}}
+
+
+@pytest.mark.parametrize(
+    ("there", "replicas"),
+    [((builders.container(running=False, exit_code=0, restart_policy="no"),), 1), ((), 0)],
+    ids=["a migration that has ended well", "a service that asks for no container"],
+)
+def test_what_has_nothing_to_run_gets_its_image_alone(there: tuple[Any, ...], replicas: int) -> None:
+    """Its tag is renewed; a migration is not run again because of a reset, and the plan says so."""
+    facts = builders.healthy(containers=(*there, builders.postgres()), services=(builders.service(replicas=replicas),))
+    plan = reset(facts, "images")
+    assert plan.turns == ("tag-app1", "ask-endpoints")
+    assert "app1 is not started: its work is done, or it asks for no container" in plan.notes
+    assert [what for what in plan.objects if what.kind == "container"] == []
+    assert plan.basis["kept"] == {}
+
+
+def test_image_of_a_registry_keeps_its_port_in_every_tag() -> None:
+    """The colon of a registry's port is no tag: `registry:5000/app:1` is kept and built as `registry:5000/app`."""
+    image = "registry:5000/app:1"
+    facts = builders.stale_artifact(
+        services=(builders.service(image=image),), containers=(builders.container(image_ref=image),)
+    )
+    plan = reset(facts)
+    assert step(plan, "keep-connect-app1-1").subject == f"registry:5000/app:drillbook-kept-{'a' * 12}"
+    build = f"registry:5000/app:drillbook-build-{DIGEST[:12]}"
+    assert step(plan, "tag-app1").argv == ("docker", "tag", build, image)
+
+
+def test_image_that_runs_by_its_bare_id_is_kept_under_a_name_of_ours() -> None:
+    """An id is no repository that a tag could be given in; the service's own tag is not said to have meant it."""
+    facts = builders.healthy(containers=(builders.container(image_ref=builders.NEW),))
+    plan = reset(facts, "containers")
+    kept = f"drillbook/unnamed:drillbook-kept-{'a' * 12}"
+    assert step(plan, "keep-connect-app1-1").argv == ("docker", "tag", builders.NEW, kept)
+    assert step(plan, "back-app1").args["tag_was"] == ""
+
+
+def test_tag_of_another_name_is_no_way_back() -> None:
+    """When the compose file has another image name by now, nothing tells what that name meant."""
+    facts = builders.stale_artifact(containers=(builders.container(image_ref="connect-old"),))
+    plan = reset(facts)
+    assert step(plan, "back-app1").args["tag_was"] == ""
+    assert step(plan, "tag-app1").recovers == "no container was made from what it meant"
+
+
+def test_service_that_shares_a_built_image_is_replaced_with_it() -> None:
+    """A worker on the app's image gets the same build: the tag that moves would leave it stale behind."""
+    worker = builders.container("worker", image_ref="connect-app1")
+    shared = ServiceFact("worker", "connect-app1", "", "")
+    facts = builders.stale_artifact(containers=(builders.container(), worker), services=(builders.service(), shared))
+    plan = reset(facts)
+    assert step(plan, "build-images").argv[-1] == "app1"
+    assert step(plan, "tag-worker").argv == ("docker", "tag", BUILD, "connect-app1")
+    assert step(plan, "replace-worker").args["image"] == BUILD
+    assert set(plan.basis["kept"]) == {"app1", "worker"}
+
+
+def test_scaled_service_keeps_its_number() -> None:
+    """Three by `--scale` stay three: `up` without it would remove two."""
+    nameless = Mount("volume", "f" * 64, "", "/data", anonymous=True)
+    facts = builders.healthy(containers=builders.replicas(3, mounts=(nameless,)), services=(BOUND,))
+    plan = reset(facts, "containers")
+    for name in ("replace-app1", "back-app1"):
+        assert step(plan, name).argv[-4:] == ("--force-recreate", "--scale", "app1=3", "app1")
+    several = reset(builders.healthy(containers=builders.replicas(3), services=(BOUND,)), "containers")
+    assert step(several, "replace-app1").argv == created("app1=6")
+
+
+def test_dependencies_keep_their_numbers_while_new_ones_are_made() -> None:
+    """Compose removes what is beyond the file's number, the newest first: so each dependency is told its own number.
+
+    The app has two containers by then, an old one that is drained and a new one that serves, and the queue three.
+    """
+    proxy = builders.service("proxy", context="", alone="it publishes the host's port 80", depends=("app1", "gone"))
+    app, queue = builders.service(depends=("queue", "db")), builders.service("queue", context="")
+    services = (app, proxy, queue, builders.service("db", context=""))
+    there = (builders.container(), builders.container("proxy", ports=(80,)), *builders.replicas(3, "queue"))
+    facts = builders.healthy(containers=there, services=services, responses=(STRAIGHT, CACHED))
+    plan = reset(facts, "containers")
+    pins = {name: step(plan, name).argv[len(builders.COMPOSE) + 4 : -1] for name in ("green-app1-1", "replace-proxy")}
+    scale = {name: dict(word.split("=") for word in words if "=" in word) for name, words in pins.items()}
+    assert scale["green-app1-1"] == {"app1": "2", "queue": "3", "db": "0"}
+    assert scale["replace-proxy"] == {"proxy": "2", "app1": "2", "queue": "3", "db": "0"}
+
+
+def changed(plan: Plan) -> list[str]:
+    return [s.args["service"] for s in plan.steps if s.verb == "service.retire"]
+
+
+def test_proxy_that_serves_old_answers_is_replaced_after_the_code() -> None:
+    """The code's containers first, then what publishes a port; every step has an id of its own all the same."""
+    proxy = builders.container("proxy", ports=(8080,))
+    services = (builders.service(), ServiceFact("proxy", "nginx", "", "", alone="it publishes the host's port 8080"))
     there = (*builders.healthy().containers, proxy)
-    plan = reset(builders.healthy(containers=there, responses=(STRAIGHT, CACHED)), "containers")
-    assert [step.id for step in plan.steps if step.verb == "service.replace"] == ["replace-app1", *follows]
-
-
-@pytest.mark.parametrize(("mounts", "follows"), [((), ["replace-mailer"]), ((VOLUME,), [])])
-def test_service_without_code_whose_configuration_is_old_is_replaced_too(
-    mounts: tuple[Mount, ...], follows: list[str]
-) -> None:
-    """Its container alone; a database on an old configuration is never restarted by a reset."""
-    mailer = builders.container("mailer", mounts=mounts)
-    drift = ConfigFact(mailer.name, "mailer", "2", "1", ("environment X",))
-    there = (*builders.healthy().containers, mailer, builders.container("other"))
-    plan = reset(builders.healthy(containers=there, configs=(drift,)), "containers")
-    assert [step.id for step in plan.steps if step.verb == "service.replace"] == ["replace-app1", *follows]
-
-
-def test_healthy_neighbours_are_left_alone() -> None:
-    """A proxy is recreated for what it serves, not for being there."""
-    there = (*builders.healthy().containers, builders.container("proxy", ports=(8080,)))
-    plan = reset(builders.healthy(containers=there), "containers")
-    assert [step.id for step in plan.steps if step.verb == "service.replace"] == ["replace-app1"]
+    plan = reset(builders.healthy(containers=there, services=services, responses=(STRAIGHT, CACHED)), "containers")
+    assert sorted(changed(plan)) == ["app1", "proxy"]
+    assert [step.id for step in plan.back] == [
+        "back-app1", "back-proxy", "switch-back", "remove-new-app1", "remove-new-proxy", "hold-endpoints",
+    ]  # fmt: skip
 
 
 def test_artifact_of_a_folder_below_is_found_there() -> None:
     """An artifact beside sources in `web/` is set aside from `web/`, and left out of what is staged."""
     code = {"source": "web", "image": "/app", "artifacts": [".next"]}
-    stack = {"project": "connect", "directory": ".", "services": {"app1": {"code": code}}}
-    steps = {step.id: step for step in reset(builders.stale_artifact(), stack=stack).steps}
-    assert steps["aside-web/.next"].args == {"path": "web/.next"}
-    assert steps["stage-context"].args["without"] == ["web/.next"]
+    plan = reset(builders.stale_artifact(), stack={**PROXIED, "services": {"app1": {"code": code}}})
+    assert step(plan, "aside-web/.next").args == {"path": "web/.next"}
+    assert step(plan, "stage-context").args["without"] == ["web/.next"]
 
 
-def test_build_context_outside_the_folder_is_refused() -> None:
-    """A service that builds from elsewhere cannot be built from the staged folder, and the plan says so."""
-    elsewhere = (ServiceFact("app1", "connect-app1", "/srv/other", "Dockerfile"),)
-    with pytest.raises(RunbookError, match="cannot be staged"):
-        reset(builders.stale_artifact(services=elsewhere))
+def test_artifacts_alone() -> None:
+    """The scope of artifacts moves them, and touches nothing that runs; the folder is told with its size and age."""
+    folder = FolderFact(f"{builders.DIRECTORY}/.next", "app1", 3, 2000, 1_760_000_000.0, True)
+    plan = reset(builders.stale_artifact(caches=CachesFact(folders=(folder,))), "artifacts")
+    assert ids(plan) == ("aside-.next",)
+    assert (plan.back, plan.turns) == ((), ())
+    told = plan.objects[0]
+    assert told == Object("artifacts", "folder", ".next", "aside-.next", told.destroys, "move it back", 2000, 1.76e9)
 
 
-def test_scope_needs_a_stack() -> None:
+@pytest.mark.parametrize(
+    ("scope", "snapshot"),
+    [
+        ("artifacts", builders.healthy()),
+        ("build-cache", builders.healthy(caches=CachesFact())),
+        ("images", builders.healthy(services=(ServiceFact("postgres", "postgres:16", "", ""),))),
+        ("containers", builders.healthy(services=())),
+    ],
+)
+def test_nothing_in_scope_is_not_this_incident(scope: str, snapshot: Snapshot) -> None:
+    """A plan without steps is none: the scope is named, and what to do instead."""
+    with pytest.raises(NotThisIncident, match=f"nothing in scope {scope} to reset") as caught:
+        reset(snapshot, scope)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("scope", ["containers", "images", "build-cache", "artifacts"])
+def test_scope_needs_a_stack(scope: str) -> None:
     """A target that is only a database has no images to reset, and the hint says what it has."""
     with pytest.raises(RunbookError) as caught:
-        plan_reset(builders.database_target(), builders.healthy(), "images", builders.backup(), builders.COMMANDS)
+        plan_reset(builders.database_target(), builders.healthy(), scope, builders.backup(), builders.COMMANDS)
     assert caught.value.hint == "choose scope=database"
 
 
-def test_nothing_in_scope_is_not_this_incident() -> None:
-    """When no artifact lies in the context there is nothing to set aside."""
-    with pytest.raises(NotThisIncident):
-        reset(builders.healthy(), "artifacts")
+def test_plan_tells_every_object_that_it_touches() -> None:
+    """The images that lose their tags, the artifact that is moved, the container that goes."""
+    plan = reset(builders.stale_artifact())
+    assert [(what.kind, what.step) for what in plan.objects] == [
+        ("image", "tag-app1"), ("folder", "aside-.next"), ("container", "retire-app1"),
+    ]  # fmt: skip
+
+
+def test_basis_names_what_the_plan_rests_on() -> None:
+    """Whoever reads the record sees which facts an approval died with."""
+    basis = reset(builders.healthy(databases=(builders.database(oid="16384", columns={"a.b.c": "text"}),))).basis
+    assert basis | {"artifacts": {}, "schemas": {}, "sources": {}} == {
+        "scope": "images", "backup": builders.backup().name, "volumes": ["connect_postgres_data"],
+        "containers": {c.name: [c.id, c.image_id] for c in builders.healthy().containers},
+        "databases": {"main": ["connect", "16384", 2]}, "kept": {"app1": {KEPT: builders.NEW}},
+        "artifacts": {}, "schemas": {}, "sources": {},
+    }  # fmt: skip
+    assert (basis["sources"], list(basis["artifacts"])) == ({"app1": DIGEST}, ["app1"])
+    assert basis["schemas"] == {"main": source_digest({"a.b.c": "text"})[:16]}
+
+
+def test_plan_rests_on_its_backup() -> None:
+    """The backup is named in the notes and in the facts."""
+    plan = reset(builders.healthy(), "containers")
+    assert plan.notes[0] == f"rests on proven backup {builders.backup().name}"
+    assert plan.basis["backup"] == builders.backup().name
 
 
 def test_fingerprint_survives_a_second_look() -> None:
-    """Looking again gives the same plan: answers, seconds and ages are not part of it."""
+    """Looking again gives the same plan: answers, seconds, ages and sizes are not part of it."""
+    folder = FolderFact(f"{builders.DIRECTORY}/.next", "app1", 3, 2000, 9.0, True)
     later = builders.stale_artifact(
-        responses=(builders.answer(seconds=9.0),), backups=(builders.backup(age_seconds=9.0),)
-    )
+        responses=(builders.answer(seconds=9.0),), backups=(builders.backup(age_seconds=9.0),),
+        caches=CachesFact(folders=(folder,)),
+    )  # fmt: skip
     assert reset(later).fingerprint == reset(builders.stale_artifact()).fingerprint
+    assert reset(later).objects != reset(builders.stale_artifact()).objects
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"containers": (builders.container(image_id=builders.OLD), builders.container("postgres"))},
-        {"containers": (builders.container(id="recreated"), builders.container("postgres"))},
+        {"containers": (builders.container(image_id=builders.OLD), builders.postgres())},
+        {"containers": (builders.container(id="recreated"), builders.postgres())},
+        {"containers": (builders.container(tag_image_id=builders.OLD), builders.postgres())},
+        {"containers": (builders.container(), builders.postgres(id="restarted"))},
         {"volumes": ()},
+        {"volumes": (*builders.healthy().volumes, VolumeFact("connect_new", "new", "", ""))},
         {"databases": (builders.database(rows={"public.users": 10}),)},
         {"databases": (builders.database(oid="16385"),)},  # restored since: the same content in another database
+        {"databases": (builders.database(columns={"public.users.id": "bigint"}),)},
         {"sources": {"app1": builders.source(tracked={"server.js": "edited"})}},
         {"sources": {"app1": builders.source(artifacts={".next/bundle.js": "another"})}},
+        {"services": (builders.service(ready_seconds=30.0),)},
     ],
 )
 def test_fingerprint_dies_with_its_facts(changes: dict[str, Any]) -> None:
-    """A container, a volume, a table or a source that changed kills the approval."""
+    """A container, a tag, a volume, a table, a column or a source that changed kills the approval."""
     plan = reset(builders.healthy(), "containers")
     assert reset(builders.healthy(**changes), "containers").fingerprint != plan.fingerprint
 
 
-NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789_.", min_size=1, max_size=12).map(lambda text: f"s{text}")
+def test_fingerprint_dies_with_the_proxy_and_the_backup() -> None:
+    """Another reload, or another backup to rest on, is another plan."""
+    plan = reset(builders.healthy(), "containers")
+    other = {**PROXIED, "proxy": {**builders.PROXY, "reload": ["nginx", "-s", "quit"]}}
+    assert reset(builders.healthy(), "containers", stack=other).fingerprint != plan.fingerprint
+    newer = plan_reset(builders.target(stack=PROXIED), builders.healthy(), "containers",
+                       builders.backup(name="newer"), builders.COMMANDS)  # fmt: skip
+    assert newer.fingerprint != plan.fingerprint
 
 
-@st.composite
-def snapshots(draw: st.DrawFn) -> Snapshot:
-    names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
-    sources = st.dictionaries(NAMES, NAMES, min_size=1, max_size=3)
-    source = builders.source(
-        tracked=draw(sources), artifacts=draw(sources), artifacts_in_context=draw(st.sampled_from([(), (".next",)]))
-    )
-    return builders.healthy(
-        containers=tuple(builders.container(n) for n in names),
-        volumes=tuple(VolumeFact(f"connect_{n}", n, "", "") for n in draw(st.lists(NAMES, max_size=3))),
-        services=tuple(ServiceFact(n, f"connect-{n}", builders.DIRECTORY, "Dockerfile") for n in names),
-        deployed=source,
-        sources=dict.fromkeys(names, source),
-        images=(),
-        processes=(),
-    )
-
-
-FORBIDDEN = {"down", "-v", "--volumes", "prune", "-V", "--renew-anon-volumes", "-y", "rm", "rmi", "--rmi", "--force"}
-
-
-@given(snapshots(), st.sampled_from(["containers", "images", "database"]))
-def test_no_plan_ever_removes_data(snapshot: Snapshot, scope: str) -> None:
-    """No plan holds `down`, `-v`, `prune`, `-V` or `-y`, and none names an object that was not observed."""
-    code = {"code": {"image": "/app", "artifacts": [".next"]}}
-    services = {service.name: code for service in snapshot.services}
-    plan = reset(snapshot, scope, stack={"project": "connect", "directory": ".", "services": services})
-    seen = {c.name for c in snapshot.containers} | {s.name for s in snapshot.services}
-    known = {*seen, *(v.name for v in snapshot.volumes), *(d.dbname for d in snapshot.databases), ".next"}
-    for step in plan.steps:
-        assert FORBIDDEN.isdisjoint(step.argv)
-        assert step.sql == ""
-        match step.verb:
-            case "service.replace" | "image.prove":
-                assert step.args["service"] in seen
-            case "volumes.hold":
-                assert set(step.args["names"]) <= known
-            case "artifact.set_aside" | "database.set_aside":
-                assert step.subject in known
-            case "command":
-                assert step.argv[:2] == ("docker", "tag")
-                assert step.argv[2] in {c.image_id for c in snapshot.containers}
-    assert all(step.recovers for step in plan.steps if step.destroys)
-
-
-def test_auto_does_no_more_than_the_diagnosis_calls_for() -> None:
-    """`auto` builds only when an image is stale, and recreates when only a container is."""
-    old = builders.container(tag_image_id=builders.OLD)
-    assert scope_of("auto", diagnose(builders.stale_artifact())) == "images"
-    assert scope_of("auto", diagnose(builders.healthy(containers=(old,)))) == "containers"
-    assert scope_of("database", diagnose(builders.healthy())) == "database"
-
-
-def test_auto_refuses_what_a_reset_cannot_mend() -> None:
-    """Lost data is not resolved by a reset: the hint names the restore."""
-    with pytest.raises(NotThisIncident) as caught:
-        scope_of("auto", diagnose(builders.lost_schema()))
-    assert caught.value.hint.startswith("next: restore")
-    assert caught.value.exit_code == 3
-
-
-def test_newest_proven_backup_is_the_base() -> None:
-    """The plan rests on the newest proven backup, not on a newer unproven one."""
-    older, newer = builders.backup(name="older"), builders.backup(name="newer", proven=False)
-    assert fresh_proof(builders.healthy(backups=(older, newer)), 24).name == "older"
-
-
-@pytest.mark.parametrize(
-    ("changes", "fact"),
-    [
-        ({"backups": ()}, "no proven backup; 0 unproven"),
-        ({"backups": (builders.backup(proven=False),)}, "no proven backup; 1 unproven"),
-        ({"backups": (builders.backup(identity="another"),)}, "no proven backup"),
-        ({"backups": (builders.backup(age_seconds=25 * 3600.0),)}, "25.0 h old, over 24 h"),
-        (
-            {"databases": (builders.database(rows={"public.orders": 3}),)},
-            "lacks rows of public.orders, which has 3 now",
-        ),
-        ({"databases": (builders.database(reachable=False, error="refused"),)}, "cannot be held against"),
-    ],
-)
-def test_reset_needs_a_fresh_proof(changes: dict[str, Any], fact: str) -> None:
-    """Without a fresh proven backup of this target that holds its rows, a reset is refused."""
-    with pytest.raises(NotProven, match=fact) as caught:
-        fresh_proof(builders.healthy(**changes), 24)
-    assert caught.value.exit_code == 3
-    assert "drillbook run backup" in caught.value.hint
-
-
-def test_filled_table_in_the_backup_may_have_grown() -> None:
-    """New rows since the backup do not refuse a reset: it keeps the volumes."""
-    grown = replace(builders.database(), rows={"public.users": 500, "public.organizations": 12})
-    assert fresh_proof(builders.healthy(databases=(grown,)), 24).proven
+def test_config_drift_beside_the_code_is_told_in_the_plan() -> None:
+    """A service without code on an old configuration is replaced in place, after the code, with its image kept."""
+    mailer = builders.container("mailer")
+    drift = ConfigFact(mailer.name, "mailer", "2", "1", ("environment X",))
+    facts = builders.healthy(
+        containers=(*builders.healthy().containers, mailer), configs=(drift,),
+        services=(builders.service(), ServiceFact("mailer", "mail", "", "")),
+    )  # fmt: skip
+    plan = reset(facts, "containers")
+    assert sorted(changed(plan)) == ["app1", "mailer"]
+    assert "keep-connect-mailer-1" in ids(plan)

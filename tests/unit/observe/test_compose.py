@@ -7,7 +7,7 @@ from pathlib import Path
 import builders
 import pytest
 
-from drillbook.observe.compose import _service, compose_argv
+from drillbook.observe.compose import _ready, _service, alone, compose_argv, duration
 from drillbook.observe.facts import ServiceFact
 
 
@@ -52,8 +52,93 @@ def test_services_as_compose_renders_them() -> None:
         ],
     }
     config = {"name": "connect", "volumes": {"data": {"name": "connect_data"}}}
-    wanted = ServiceFact("app1", "connect-app1", "/opt/connect", "web.Dockerfile", (("connect_data", "/data"),))
+    wanted = ServiceFact(
+        "app1", "connect-app1", "/opt/connect", "web.Dockerfile", (("connect_data", "/data"),),
+        alone="it writes to what is mounted at /data",
+    )  # fmt: skip
     assert _service(config, "app1", body) == wanted
+
+
+def test_service_tells_how_it_starts_and_stops() -> None:
+    """Its grace period, how long its health check lets a start take, what it depends on, its fixed name."""
+    check = {"test": ["CMD", "x"], "interval": "1s", "timeout": "5s", "retries": 5, "start_period": "20s"}
+    depends = {"postgres": {"condition": "service_healthy", "required": True}, "redis": {"required": False}}
+    fact = told({"stop_grace_period": "1m30s", "healthcheck": check, "depends_on": depends, "container_name": "app"})
+    assert (fact.grace_seconds, fact.ready_seconds) == (90.0, 50.0)
+    assert (fact.depends, fact.named) == (("postgres", "redis"), "app")
+    bare = told({"image": "x", "depends_on": None, "healthcheck": None})
+    assert (bare.grace_seconds, bare.ready_seconds, bare.depends, bare.named) == (10.0, 0.0, (), "")
+
+
+PUBLISHED = {"mode": "ingress", "target": 80, "published": "8080", "protocol": "tcp"}
+DATA = {"type": "volume", "source": "data", "target": "/data", "volume": {}}
+BIND = {"type": "bind", "source": "/srv/x", "target": "/x", "bind": {"create_host_path": True}}
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({}, ""),
+        ({"ports": None, "networks": None, "volumes": None, "volumes_from": None}, ""),
+        ({"ports": [{"target": 80, "protocol": "tcp"}], "expose": ["80"]}, ""),
+        ({"ports": [{"target": 90}, PUBLISHED]}, "it publishes the host's port 8080"),
+        ({"ports": [{**PUBLISHED, "published": "8000-8005"}]}, "it publishes the host's port 8000-8005"),
+        ({"ports": [PUBLISHED], "scale": 3}, "it publishes the host's port 8080"),
+        ({"container_name": "app"}, "its container has a fixed name, app"),
+        ({"network_mode": "bridge"}, ""),
+        ({"network_mode": "host"}, "its network is host"),
+        ({"network_mode": "none"}, "its network is none"),
+        ({"network_mode": "service:vpn"}, "its network is service:vpn"),
+        ({"networks": {"default": {"aliases": ["app"]}, "back": None}}, ""),
+        ({"networks": {"default": {"ipv4_address": "172.20.0.9"}}}, "it has a fixed address, 172.20.0.9"),
+        ({"networks": {"default": None, "six": {"ipv6_address": "fd00::9"}}}, "it has a fixed address, fd00::9"),
+        ({"networks": {"default": {"mac_address": "02:42:ac:11:65:43"}}}, "it has a fixed address, 02:42:ac:11:65:43"),
+        ({"volumes_from": ["db:ro"]}, "it shares the volumes of db:ro"),
+        ({"volumes": [DATA]}, "it writes to what is mounted at /data"),
+        ({"volumes": [BIND]}, "it writes to what is mounted at /x"),
+        ({"volumes": [{"type": "volume", "target": "/anon"}]}, "it writes to what is mounted at /anon"),
+        (
+            {"volumes": [{**DATA, "read_only": True}, {**BIND, "read_only": True}, {"type": "tmpfs", "target": "/t"}]},
+            "",
+        ),
+        ({"volumes": [{**BIND, "read_only": True}, DATA]}, "it writes to what is mounted at /data"),
+        ({"volumes": [DATA], "deploy": {"replicas": 2}}, ""),
+        ({"volumes": [DATA], "scale": 1}, "it writes to what is mounted at /data"),
+        ({"ports": [PUBLISHED], "container_name": "app", "volumes": [DATA]}, "it publishes the host's port 8080"),
+    ],
+)
+def test_why_a_second_one_cannot_run_beside_the_first(body: dict[str, object], why: str) -> None:
+    """A port, a name, a network or an address of its own, or what it writes to, unless it asks for several."""
+    assert alone(body) == why
+    assert told(body).alone == why
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("5s", 5.0), ("1m30s", 90.0), ("1h2m3.5s", 3723.5), ("500ms", 0.5), ("250us", 0.00025), ("0s", 0.0),
+        ("2h", 7200.0), (None, 10.0), ("", 10.0), ("soon", 10.0),
+    ],
+)  # fmt: skip
+def test_durations_as_compose_renders_them(text: str | None, seconds: float) -> None:
+    """In Go's own form; where none is told, what compose takes for it."""
+    assert duration(text, 10.0) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("check", "seconds"),
+    [
+        ({}, 0.0),
+        ({"disable": True, "interval": "5s"}, 0.0),
+        ({"test": ["CMD", "x"]}, 180.0),
+        ({"test": ["CMD", "x"], "interval": "1s", "timeout": "5s", "retries": 5}, 30.0),
+        ({"test": ["CMD", "x"], "interval": "1s", "timeout": "5s", "retries": 5, "start_period": "20s"}, 50.0),
+        ({"interval": "2s", "timeout": "3s", "retries": 0}, 15.0),
+    ],
+)
+def test_longest_that_a_health_check_lets_a_start_take(check: dict[str, object], seconds: float) -> None:
+    """Its start period and then every retry, by the engine's own defaults where the file says nothing."""
+    assert _ready(check) == seconds
 
 
 def told(body: dict[str, object]) -> ServiceFact:

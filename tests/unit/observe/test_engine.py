@@ -102,6 +102,24 @@ def test_container_tells_its_ports_its_policy_and_its_configuration(tmp_path: Pa
     assert (fact.address, fact.tag_image_id) == ("172.18.0.9", builders.NEW)
 
 
+def test_container_tells_its_pgdata_and_what_it_has_in_memory(tmp_path: Path) -> None:
+    """PGDATA alone of its environment, and the folders of compose's `tmpfs:`, which are no mounts to the engine."""
+    config = {**inspected()["Config"], "Env": ["POSTGRES_PASSWORD=hunter2", "PGDATA=/srv/pg=data", "PATH=/bin"]}
+    [fact] = asked(
+        tmp_path,
+        {
+            f"/containers/{ID}/json": (
+                200,
+                inspected(Config=config, HostConfig={"Tmpfs": {"/run": "", "/b": "size=1m"}}),
+            )
+        },
+    )
+    assert (fact.pgdata, fact.tmpfs, fact.mounts) == ("/srv/pg=data", ("/b", "/run"), ())
+    assert "hunter2" not in repr(fact)
+    [fact] = asked(tmp_path, {})
+    assert (fact.pgdata, fact.tmpfs) == ("", ())
+
+
 @pytest.mark.parametrize("status", ["paused", "restarting", "dead", "removing", "created"])
 def test_container_in_any_state_is_told(tmp_path: Path, status: str) -> None:
     """A container without an address, a network or a port is told as it is."""

@@ -70,6 +70,22 @@ def test_everything_of_a_small_database_is_told(db: psycopg.Connection, target: 
     assert (fact.estimated, fact.unread) == ((), {})
 
 
+def test_server_tells_where_its_files_lie(db: psycopg.Connection, target: Target) -> None:
+    """Its data directory and its tablespaces; who may not ask for the first is told the rest, and nothing fails."""
+    db.execute("DROP ROLE IF EXISTS looker; CREATE ROLE looker LOGIN")
+    [(directory,)] = db.execute("SHOW data_directory").fetchall()
+    assert (look(target).data_directory, look(target).tablespaces) == (directory, {})
+    assert look(asking(target, user="looker")).data_directory == ""
+    db.execute("GRANT pg_read_all_settings TO looker")
+    assert look(asking(target, user="looker")).data_directory == directory
+    db.execute("SET allow_in_place_tablespaces = on; DROP ROLE looker")
+    db.execute("CREATE TABLESPACE inplace LOCATION ''")
+    try:
+        assert look(target).tablespaces == {}, "it lies in the data directory"
+    finally:
+        db.execute("DROP TABLESPACE inplace")
+
+
 def test_tables_that_a_migration_holds_are_left_alone(
     db: psycopg.Connection, migration: psycopg.Connection, target: Target
 ) -> None:

@@ -48,3 +48,24 @@ def test_probe_counts_downtime_that_does_not_end(site: Site) -> None:
         assert probe.down_seconds == 0
     assert probe.down_seconds > 0
     assert probe.failed == probe.asked
+
+
+def test_endpoint_that_failed_before_is_counted_apart(site: Site) -> None:
+    """What was broken before a reset began is not the reset's downtime; once mended it is asked as any other."""
+    endpoints = [("good", Endpoint(url=f"{site.url}/good")), ("broken", Endpoint(url=f"{site.url}/broken"))]
+    with Probe(endpoints, every_seconds=0.01, unwell=frozenset({"broken"})) as probe:
+        wait(lambda: probe.unmended >= 3)
+    assert (probe.failed, probe.down_seconds, probe.failures) == (0, 0.0, [])
+    assert probe.unmended >= 3
+    assert probe.asked >= 2 * probe.unmended - 1
+
+
+def test_well_endpoint_that_fails_beside_an_unwell_one_is_downtime(site: Site) -> None:
+    """Only those that failed before are excused: the other one's failures are failures."""
+    site.down = True
+    endpoints = [("good", Endpoint(url=f"{site.url}/good")), ("broken", Endpoint(url=f"{site.url}/broken"))]
+    with Probe(endpoints, every_seconds=0.01, unwell=frozenset({"broken"})) as probe:
+        wait(lambda: min(probe.failed, probe.unmended) >= 3)
+    assert probe.down_seconds > 0
+    assert {failure.split(":")[0] for failure in probe.failures} == {"good"}
+    assert probe.asked == probe.failed + probe.unmended

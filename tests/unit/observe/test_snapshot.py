@@ -29,6 +29,16 @@ def test_observation_goes_on_where_parts_cannot_be_seen(tmp_path: Path) -> None:
     assert seen.disks[0].total_bytes > 0
 
 
+def test_names_that_cannot_be_asked_for_are_unknown(tmp_path: Path) -> None:
+    """With no engine nobody knows who else goes by the project's name; without a stack nobody asks."""
+    stack = {"project": "connect", "directory": ".", "docker_host": f"unix://{tmp_path}/none.sock"}
+    raw = {"name": "connect", "stack": stack, "backup": {"vault": "vault"}}
+    seen = observe(parse_target(raw, tmp_path / "target.yaml"))
+    assert "does not answer" in seen.unknown["project name"]
+    assert seen.strangers == ()
+    assert "project name" not in observe(target(tmp_path)).unknown
+
+
 def test_a_database_alone_has_no_caches_and_no_signs(tmp_path: Path) -> None:
     """Without a stack there is nothing to rebuild, so nothing warns of it."""
     seen = observe(target(tmp_path))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drillbook.decide.plan import Plan, Step
-from drillbook.show.gate import TYPED, Approval, ask, told
+from drillbook.show.gate import TYPED, Approval, ask, carried, told
 
 PLAN = Plan("reset", "connect", "0", {"backup": "b1"}, (Step("x", "v", "s"),))
 
@@ -85,3 +85,13 @@ def test_given_fingerprint_approves(capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_approval_covers_nothing() -> None:
     """Without a fingerprint nothing is approved."""
     assert not Approval().covers(PLAN)
+
+
+def test_carried_approval_covers_the_plan_that_was_cut_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """A resumed run goes on without asking again, for this very plan; the copy says where it was approved."""
+    given = carried(PLAN, "20251013T010000Z-reset-abc123")
+    assert given.covers(PLAN)
+    assert not given.covers(replace(PLAN, basis={"backup": "b2"}))
+    said = capsys.readouterr().out
+    assert f"approved: {PLAN.fingerprint}" in said
+    assert "in 20251013T010000Z-reset-abc123, for this same plan, which is not finished" in said

@@ -1,4 +1,4 @@
-"""Facts, evidence, causes and plans, as a person sees them."""
+"""Facts, evidence and outcomes, as a person sees them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import builders
 import pytest
 
 from drillbook.decide.diagnose import diagnose
-from drillbook.decide.plan import Plan, Step
-from drillbook.decide.reset import plan_reset
 from drillbook.observe.facts import Snapshot
 from drillbook.show import tables
 
@@ -36,28 +34,6 @@ def test_failures_come_first() -> None:
     assert failed.observed[:20] in text
     html = tables.evidence("Evidence", found.evidence).html
     assert html.index("cannot be listed") < html.index(passed.expected)
-
-
-def test_plan_shows_each_command_and_what_it_destroys() -> None:
-    """Before an approval a person sees every command, what is destroyed, what brings it back, and the fingerprint."""
-    plan = plan_reset(builders.target(), builders.stale_artifact(), "images", builders.backup(), builders.COMMANDS)
-    view = tables.plan(plan)
-    assert plan.fingerprint in view.text
-    assert "docker compose -p connect up -d --no-build --no-deps --force-recreate app1" in view.html
-    assert "host artifact .next (moved into the run&#x27;s folder)" in view.html
-    assert "move it back from aside/" in view.html
-    assert "no volume is removed" in view.text
-
-
-def test_plan_quotes_as_a_shell_would() -> None:
-    """A command can be copied into a shell as it is shown."""
-    step = Step("x", "command", "x", ("docker", "tag", "a b", "c;d"))
-    assert "docker tag &#x27;a b&#x27; &#x27;c;d&#x27;" in tables.plan(Plan("reset", "t", "0", {}, (step,))).html
-
-
-def test_plan_that_destroys_nothing_says_so() -> None:
-    """A harmless plan says that it destroys nothing."""
-    assert "• nothing" in tables.plan(Plan("drill", "t", "0", {}, (Step("x", "v", "s"),))).text
 
 
 def test_outcomes_tell_seconds_and_evidence() -> None:

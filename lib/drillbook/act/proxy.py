@@ -1,0 +1,99 @@
+"""The proxy before the services: its configuration tested, then read anew; and the endpoints behind it asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from drillbook.act.executor import Context, verb
+from drillbook.decide.plan import Step
+from drillbook.errors import StepFailed
+from drillbook.observe import endpoint, engine
+from drillbook.observe.command import environment, run
+from drillbook.observe.facts import ResponseFact
+
+WAIT_SECONDS = 15.0
+PAUSE_SECONDS = 0.3
+
+
+@verb("proxy.test")
+def test(step: Step, context: Context) -> Mapping[str, Any]:
+    """Let the proxy test its configuration as it lies there now.
+
+    Raises:
+        StepFailed: it does not parse.
+    """
+    if not step.args["test"]:
+        return {"left_out": "stack.proxy.test is empty"}
+    return {"said": _within(step, context, step.args["test"], "the configuration of {} does not parse")}
+
+
+@verb("proxy.switch")
+def switch(step: Step, context: Context) -> Mapping[str, Any]:
+    """Test the proxy's configuration, then have it read anew, so that it finds the new containers.
+
+    Raises:
+        StepFailed: the configuration does not parse, and nothing was reloaded; or the reload failed.
+    """
+    if step.args["test"]:
+        _within(step, context, step.args["test"], "the configuration of {} does not parse, so it is not reloaded")
+    said = _within(step, context, step.args["reload"], "{} could not be reloaded") if step.args["reload"] else ""
+    return {"reloaded": step.args["service"], "said": said}
+
+
+def _within(step: Step, context: Context, argv: Sequence[str], fact: str) -> str:
+    """Run *argv* in the proxy's container; the last lines of what it said."""
+    service = str(step.args["service"])
+    container = engine.container_of(context.target, service)
+    words = ("docker", "exec", container.id, *argv)
+    done = run(words, timeout=step.timeout_seconds, env=environment(context.target))
+    if done.code != 0:
+        said = f"{fact.format(service)}: {done.complaint}"
+        raise StepFailed(said, f"mend it; docker exec {container.name} {' '.join(argv)} must end with 0")
+    return done.complaint
+
+
+@verb("endpoints.hold")
+def hold(step: Step, context: Context) -> Mapping[str, Any]:
+    """Every endpoint that was well when the plan began is well now; each has 15 s to be so.
+
+    Raises:
+        StepFailed: one is not.
+    """
+    well = context.state.get("well", context.target.endpoints.keys())
+    until, left = time.monotonic() + WAIT_SECONDS, dict.fromkeys(well)
+    while True:
+        facts = [endpoint.ask(k, e, e.url) for k, e in context.target.endpoints.items() if k in left]
+        bad = [fact for fact in facts if fact.status != fact.expected_status]
+        left = {fact.endpoint: None for fact in bad}
+        if not left:
+            return {"well": sorted(well)}
+        if time.monotonic() > until:
+            raise _unwell(bad[0], "it was well before this plan began")
+        time.sleep(PAUSE_SECONDS)
+
+
+@verb("endpoints.answer")
+def answer(step: Step, context: Context) -> Mapping[str, Any]:
+    """Every endpoint answers as it must, N times in a row, with a build that was proven where it tells one.
+
+    Raises:
+        StepFailed: one does not.
+    """
+    seen: dict[str, list[int]] = {}
+    builds = {build for build in context.state.get("builds", {}).values() if build}
+    for _ in range(step.args["times"]):
+        for key, declared in context.target.endpoints.items():
+            fact = endpoint.ask(key, declared, declared.url)
+            seen.setdefault(key, []).append(fact.status)
+            if fact.status != fact.expected_status:
+                raise _unwell(fact, f"asked {step.args['times']} times in a row")
+            if builds and fact.build_id and fact.build_id not in builds:
+                raise _unwell(fact, f"it tells build {fact.build_id}, the proven one is {', '.join(sorted(builds))}")
+    return {"answers": seen, "builds": sorted(builds)}
+
+
+def _unwell(fact: ResponseFact, why: str) -> StepFailed:
+    said = fact.error or fact.body[:160]
+    return StepFailed(f"{fact.url} answers {fact.status or 'nothing'} ({why}): {said}", "diagnose again: 01-diagnose")

@@ -1,0 +1,228 @@
+"""New containers for old ones: a canary, green beside blue, the switch, the drain; and the way back.
+
+Shared by every plan that replaces containers. Nothing old is removed before everything new was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from drillbook.decide.moves import Move
+from drillbook.decide.plan import Object, Step
+from drillbook.observe.facts import ContainerFact
+from drillbook.observe.image import seconds
+from drillbook.target import Proxy
+
+TIMES = 10
+MARGIN_SECONDS = 60
+GRACE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """The steps of a rollout; if one of `turns` fails, `back` brings the old containers to serve again.
+
+    `checks` touch nothing: they come before everything else, so that no build is made in vain.
+    """
+
+    checks: tuple[Step, ...]
+    steps: tuple[Step, ...]
+    back: tuple[Step, ...]
+    turns: tuple[str, ...]
+    objects: tuple[Object, ...]
+    notes: tuple[str, ...]
+
+
+def rollout(
+    moves: Sequence[Move], compose: tuple[str, ...], proxy: Proxy | None, volumes: Sequence[str], build: str = ""
+) -> Rollout:
+    """The rollout of *moves*; *build* names the build that must answer, empty: whichever the images tell.
+
+    *compose* is what a compose command starts with; *volumes* must all be there afterwards.
+    """
+    beside = [move for move in moves if not move.alone]
+    canaries = [_canary(move) for move in beside]
+    acting: list[Step] = []
+    there: dict[str, int] = {}
+    for move in moves:
+        meanwhile = replace(move, needs={name: there.get(name, now) for name, now in move.needs.items()})
+        acting += _in_place(meanwhile, compose) if move.alone else _beside(meanwhile, compose, proxy)
+        there[move.name] = _there(move)
+    ask = Step("ask-endpoints", "endpoints.answer", "every endpoint", args={"build_id": build, "times": TIMES})
+    test = (_test(proxy),) if proxy and beside else ()
+    retired = [_retire(move) for move in moves if _keeps_old(move)]
+    steps = (*canaries, *acting, ask, *retired, hold_volumes(volumes))
+    turns = tuple(step.id for step in (*acting, ask))
+    back = tuple(_back(moves, compose, proxy))
+    return Rollout(test, steps, back, turns, tuple(_objects(moves)), _notes(moves, proxy))
+
+
+def _keeps_old(move: Move) -> bool:
+    """Whether its old containers stay, stopped, until every endpoint was asked."""
+    return bool(move.old) and not move.idle and not (move.alone and move.recreated)
+
+
+def _there(move: Move) -> int:
+    """How many containers of it there are once it has moved and before the old ones are retired."""
+    old = len(move.old) if move.idle or _keeps_old(move) else 0
+    return old + (0 if move.idle else move.replicas)
+
+
+def _canary(move: Move) -> Step:
+    return Step(
+        f"canary-{move.name}", "service.canary", move.name, args={"service": move.name, "image": move.image},
+        timeout_seconds=_patience(move),
+    )  # fmt: skip
+
+
+def _patience(move: Move) -> int:
+    return int(move.service.ready_seconds) + MARGIN_SECONDS
+
+
+def _tag(move: Move) -> Iterator[Step]:
+    if move.image and "@" not in move.service.image:  # a digest in the compose file is no tag to be given
+        argv = ("docker", "tag", move.image, move.service.image)
+        yield Step(
+            f"tag-{move.name}", "image.tag", move.service.image, argv, args={"image": move.image}, timeout_seconds=60,
+            destroys=(f"what the tag {move.service.image} means",), recovers=_retag(move),
+        )  # fmt: skip
+
+
+def _retag(move: Move) -> str:
+    before = was(move)
+    return f"docker tag {before} {move.service.image}" if before else "no container was made from what it meant"
+
+
+def was(move: Move) -> str:
+    """The image that the service's tag meant when the plan was made; empty where none of it tells, or for a digest."""
+    told = (c.tag_image_id for c in move.old if c.image_ref == move.service.image)
+    return "" if "@" in move.service.image else next(told, "")
+
+
+def _beside(move: Move, compose: tuple[str, ...], proxy: Proxy | None) -> list[Step]:
+    steps = [*_tag(move)]
+    running = sorted(move.old, key=lambda c: (not c.running, c.name))
+    for number in range(1, move.replicas + 1):
+        last = number == move.replicas
+        steps.append(_green(move, compose, number))
+        if proxy:
+            steps.append(_switch(f"switch-{move.name}-{number}", proxy))
+        leaving = running[number - 1 :] if last else running[number - 1 : number]
+        steps += [_drain(container, move) for container in leaving]
+    hold = {"service": move.name}
+    return [*steps, Step(f"well-{move.name}", "endpoints.hold", "what was well before", args=hold)]
+
+
+def _green(move: Move, compose: tuple[str, ...], number: int) -> Step:
+    args = {"service": move.name, "was": [c.id for c in move.old], "count": number, "image": move.image}
+    return Step(f"green-{move.name}-{number}", "service.green", move.name, _create(move, compose, number), args=args,
+                timeout_seconds=_patience(move))  # fmt: skip
+
+
+def _create(move: Move, compose: tuple[str, ...], number: int) -> tuple[str, ...]:
+    """The command that makes *number* new containers beside the old ones, and starts none, and recreates none.
+
+    Not with `--no-deps`: what a container depends on goes into compose's hash of it, and with another hash the next
+    `up` that anybody types would recreate it. So each dependency is told to stay at the number that it has: compose
+    removes what is beyond the file's, the newest first, and that is what has just come.
+    """
+    scales = {**move.needs, move.name: len(move.old) + number}
+    words = [word for name, number in scales.items() for word in ("--scale", f"{name}={number}")]
+    return (*compose, "up", "--no-start", "--pull", "never", "--no-build", "--no-recreate", *words, move.name)
+
+
+def _test(proxy: Proxy) -> Step:
+    args = {"service": proxy.service, "test": list(proxy.test)}
+    return Step("test-proxy", "proxy.test", proxy.service, args=args, timeout_seconds=60)
+
+
+def _switch(name: str, proxy: Proxy) -> Step:
+    args = {"service": proxy.service, "test": list(proxy.test), "reload": list(proxy.reload)}
+    return Step(name, "proxy.switch", proxy.service, args=args, timeout_seconds=60)
+
+
+def _drain(container: ContainerFact, move: Move) -> Step:
+    return Step(
+        f"drain-{container.name}", "service.drain", container.name, ("docker", "stop", container.id),
+        args={"id": container.id}, timeout_seconds=int(move.service.grace_seconds) + MARGIN_SECONDS,
+        destroys=(f"container {container.name} (stopped, not removed)",), recovers=f"docker start {container.name}",
+    )  # fmt: skip
+
+
+def _in_place(move: Move, compose: tuple[str, ...]) -> list[Step]:
+    if move.idle:
+        return [*_tag(move)]
+    swap = _keeps_old(move)
+    argv = _create(move, compose, move.replicas) if swap else _recreate(move, compose, "-d")
+    args = {"service": move.name, "was": [c.id for c in move.old], "image": move.image}
+    becomes = "stopped, not removed" if swap else "recreated; its volumes stay"
+    replace = Step(
+        f"replace-{move.name}", "service.swap" if swap else "service.replace", move.name, argv,
+        args={**args, "count": move.replicas} if swap else args, timeout_seconds=_patience(move) + GRACE_SECONDS,
+        destroys=tuple(f"container {c.name} ({becomes})" for c in move.old),
+        recovers="drillbook run rollback; its image, log and edited files are kept",
+    )  # fmt: skip
+    return [*_tag(move), replace]
+
+
+def _recreate(move: Move, compose: tuple[str, ...], how: str) -> tuple[str, ...]:
+    """The command that makes its containers anew; as many as there are, where the file asks for another number."""
+    scale = () if move.replicas == move.service.replicas else ("--scale", f"{move.name}={move.replicas}")
+    return (*compose, "up", how, "--pull", "never", "--no-build", "--no-deps", "--force-recreate", *scale, move.name)
+
+
+def _retire(move: Move) -> Step:
+    names = [c.name for c in move.old]
+    args = {"service": move.name, "was": {c.name: c.id for c in move.old}, "replicas": move.replicas}
+    return Step(
+        f"retire-{move.name}", "service.retire", ", ".join(names), args=args,
+        destroys=tuple(f"stopped container {name} (its log and edited files are kept)" for name in names),
+        recovers="drillbook run rollback starts a new one from its image, which is kept",
+    )  # fmt: skip
+
+
+def hold_volumes(volumes: Sequence[str]) -> Step:
+    """The step that sees that every one of *volumes* is still there."""
+    return Step("hold-volumes", "volumes.hold", f"{len(volumes)} volumes", args={"names": list(volumes)})
+
+
+def _back(moves: Sequence[Move], compose: tuple[str, ...], proxy: Proxy | None) -> Iterator[Step]:
+    """Old containers first, then the proxy, and only then the new ones go. Each step may be taken at any time."""
+    for move in moves:
+        ran = [c.id for c in move.old if c.running]
+        anew = bool(move.alone and move.old) and not _keeps_old(move)
+        up = _recreate(move, compose, "-d" if ran else "--no-start") if anew else ()
+        args = {
+            "service": move.name, "tag": move.service.image, "tag_was": was(move), "ran": ran,
+            "was": {c.id: c.image_id for c in move.old if c.running or move.alone},
+            "how": "anew" if anew else "swap" if move.alone else "beside",
+        }  # fmt: skip
+        yield Step(f"back-{move.name}", "service.back", move.name, up, args=args)
+    beside = [move for move in moves if not move.alone]
+    if proxy and beside:
+        yield _switch("switch-back", proxy)
+    for move in (move for move in moves if _keeps_old(move)):
+        args = {"service": move.name, "was": [c.id for c in move.old], "ran": [c.id for c in move.old if c.running]}
+        yield Step(f"remove-new-{move.name}", "service.remove_new", move.name, args=args)
+    yield Step("hold-endpoints", "endpoints.hold", "what was well before", args={"service": ""})
+
+
+def _objects(moves: Sequence[Move]) -> Iterator[Object]:
+    for move in (move for move in moves if not move.idle):
+        step = f"retire-{move.name}" if _keeps_old(move) else f"replace-{move.name}"
+        what = "stopped, removed after every endpoint was asked" if _keeps_old(move) else "recreated"
+        for c in move.old:
+            yield Object("containers", "container", c.name, step, what, "drillbook run rollback: its image is kept",
+                         created=seconds(c.created))  # fmt: skip
+
+
+def _notes(moves: Sequence[Move], proxy: Proxy | None) -> tuple[str, ...]:
+    beside = [move.name for move in moves if not move.alone]
+    said = [f"{', '.join(beside)}: green beside blue, no downtime planned"] if beside else []
+    if beside and proxy is None:
+        said.append("no stack.proxy is declared: the switch rests on the names that the proxy resolves itself")
+    said += [f"{m.name} is replaced in place, down for up to {m.down_seconds:.0f} s: {m.alone}"
+             for m in moves if m.alone and not m.idle]  # fmt: skip
+    said += [f"{m.name} is not started: its work is done, or it asks for no container" for m in moves if m.idle]
+    return tuple(said)

@@ -1,0 +1,54 @@
+"""Strike a real reset at every step of its plan with every kind of fault; print the table; 1 when anything was lost.
+
+PYTHONPATH=lib:tests/unit:tests python -m sweep [KIND …]        two stands side by side; KIND is a part of its name
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+HOUSE = Path(__file__).resolve().parents[2]
+os.environ.setdefault("DRILLBOOK_HOME", str(HOUSE))
+
+from drillbook.act import images, install  # noqa: E402
+from sweep.faults import FAULTS, strikes_here  # noqa: E402
+from sweep.rows import Row, at, cells  # noqa: E402
+
+STANDS = (("sweepa", 21080), ("sweepb", 22080))
+
+
+def main(words: list[str]) -> int:
+    install.ensure_engine()
+    images.ensure_images()
+    chosen = [f for f in strikes_here() if not words or any(word in f.name for word in words)]
+    beside = [f.name for f in chosen if not f.alone]
+    halves = [beside[0::2], beside[1::2]]
+    rows: list[Row] = []
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(at, place, names) for place, names in zip(STANDS, halves, strict=True) if names]
+        rows += [row for job in jobs for row in job.result()]
+    if alone := [f.name for f in chosen if f.alone]:
+        rows += at(STANDS[0], alone)
+    for fault in {f.name for f in FAULTS} - {f.name for f in chosen}:
+        print(f"not made here: {fault}")
+    return _told(rows)
+
+
+def _told(rows: list[Row]) -> int:
+    """The table; 1 where something was lost or a run does not converge."""
+    head = ("fault", "struck at step", "the run", "then", "lost", "took")
+    table = [head, *map(cells, rows)]
+    widths = [max(len(row[k]) for row in table) for k in range(len(head))]
+    for row in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    wrong = [row for row in rows if row.lost != "nothing"]
+    print(f"{len(rows)} runs struck, {len(wrong)} with a loss")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

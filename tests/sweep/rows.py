@@ -1,0 +1,99 @@
+"""One row of the table for each fault at each step, made by striking a real run there and going on after it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sweep.faults import FAULTS, Fault
+from sweep.stand import Stand, stand
+
+ENDS = {"aborted", "failed"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault at one step: how the run ended that it struck, and what was lost (nothing, it must be)."""
+
+    fault: str
+    step: str
+    ended: str
+    then: str
+    lost: str
+    seconds: float
+
+
+def approved(stood: Stand) -> str:
+    """The fingerprint of the plan as it would be made now."""
+    record = stood.run("reset", "-p", "scope=images")
+    assert record["code"] == 3, record.get("error")
+    return str(record["result"]["plan"]["fingerprint"])
+
+
+def swept(stood: Stand, fault: Fault) -> list[Row]:
+    """One row for each step of the plan; each run that was cut is resumed, and struck again at the next step."""
+    rows, open_run, fingerprint = list[Row](), "", approved(stood)
+    for number, step in enumerate(_steps(stood)):
+        began = time.monotonic()
+        words = ("--resume", open_run)
+        if not open_run:
+            words = ("-p", "scope=images", "--approve", fingerprint or approved(stood))
+        fingerprint, moment = "", fault.moments[number % len(fault.moments)]
+        record = stood.run("reset", *words, step=step, moment=moment, command=fault.command(stood))
+        struck = (Path(record["folder"]) / "struck").exists() or fault.name == "the disk fills"
+        fault.mend(stood)
+        rows.append(_row(stood, fault, step, record, struck, time.monotonic() - began))
+        print(*cells(rows[-1]), sep=" | ", flush=True)
+        open_run = "" if record["status"] == "succeeded" else str(record["run"])
+    if open_run:
+        rows.append(_ending(stood, fault, open_run))
+        print(*cells(rows[-1]), sep=" | ", flush=True)
+    return rows
+
+
+def _steps(stood: Stand) -> list[str]:
+    """The steps of the newest plan: the sweep is made from them."""
+    newest = max((f for f in stood.folders() if (f / "plan.json").is_file()), key=lambda folder: folder.name)
+    return [step["id"] for step in json.loads((newest / "plan.json").read_text())["steps"]]
+
+
+def _row(stood: Stand, fault: Fault, step: str, record: dict[str, Any], struck: bool, seconds: float) -> Row:
+    lost = [] if struck else ["the fault never struck"]
+    if fault.cuts and record["status"] not in ENDS:
+        lost.append(f"the run went on as {record['status']}")
+    try:
+        stood.wait()
+    except AssertionError as error:
+        lost.append(f"the site does not answer: {error}")
+    lost += stood.lost()
+    fact = (record.get("error") or {}).get("fact", "")
+    how = f"{record['status']}, exit {record['code']}"
+    way = (
+        "way back" if "the way back was taken" in str(fact) else "resumed next" if record["status"] in ENDS else "done"
+    )
+    return Row(fault.name, step, how, way, "; ".join(lost) or "nothing", round(seconds, 1))
+
+
+def _ending(stood: Stand, fault: Fault, run: str) -> Row:
+    """The last resume, with nothing that strikes: it must come to its end."""
+    began = time.monotonic()
+    record = stood.run("reset", "--resume", run)
+    row = _row(stood, fault, "(none: resumed to its end)", record, True, time.monotonic() - began)
+    if record["status"] == "succeeded":
+        return Row(**{**asdict(row), "lost": row.lost.replace("the run went on as succeeded; ", "")
+                      .replace("the run went on as succeeded", "nothing")})  # fmt: skip
+    return Row(**{**asdict(row), "lost": f"it does not converge: {record.get('error')}; {row.lost}"})
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    return (row.fault, row.step, row.ended, row.then, row.lost, f"{row.seconds:.1f} s")
+
+
+def at(place: tuple[str, int], names: list[str]) -> list[Row]:
+    """All faults of *names*, one after the other, on a stand of their own."""
+    with tempfile.TemporaryDirectory(prefix="drillbook-sweep-") as folder, stand(*place, Path(folder)) as stood:
+        return [row for fault in FAULTS if fault.name in names for row in swept(stood, fault)]

@@ -1,0 +1,223 @@
+"""The stand of the sweep: a sandbox with a proven backup, strangers beside it, and what must never change."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import httpx
+import yaml
+
+import checkout
+from drillbook.act import images, sandbox
+from drillbook.act.history import commit
+from drillbook.act.site import Site, describe_build
+from drillbook.observe.command import run, run_checked
+from drillbook.run.demo import held
+from drillbook.run.record import settle
+from drillbook.target import Target, load_target
+
+HOUSE = Path(__file__).resolve().parents[2]
+HOOK = Path(__file__).resolve().parent / "hook"
+DISK_MEGABYTES = 96
+STRANGER = """services:
+  keeper: {{image: "{image}", command: [sleep, infinity], init: true, volumes: ["kept:/data"]}}
+  idle: {{image: "{image}", command: ["true"]}}
+volumes:
+  kept:
+"""
+
+
+@dataclass
+class Stand:
+    """One sandbox under the sweep. `outputs` is a small disk of its own, so that it can be filled."""
+
+    site: Site
+    outputs: Path
+    file: Path
+    env: str = ""
+    before: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Target:
+        return load_target(str(self.file))
+
+    def run(
+        self, *words: str, step: str = "", moment: str = "begun", command: list[str] | None = None
+    ) -> dict[str, Any]:
+        """`drillbook run …` as a user types it, with a fault at *step*; its record as it is after it has ended."""
+        armed = {"SWEEP_STEP": step, "SWEEP_MOMENT": moment, "SWEEP_COMMAND": json.dumps(command or [])} if step else {}
+        path = os.pathsep.join([str(HOOK), str(HOUSE / "lib")])
+        env = {**os.environ, **armed, "DRILLBOOK_OUTPUTS": str(self.outputs), "PYTHONPATH": path}
+        argv = [sys.executable, "-m", "drillbook.cli", "run", words[0], "--target", str(self.file), *words[1:]]
+        known = set(self.folders())
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=400, check=False, env=env)
+        new = sorted(set(self.folders()) - known)
+        assert len(new) == 1, f"{argv}: {new}: {done.stderr[-800:]}"
+        self._ended(new[0])
+        return {**settle(new[0]).data, "code": done.returncode, "folder": str(new[0])}
+
+    def folders(self) -> list[Path]:
+        return [file.parent for file in self.outputs.glob(f"{self.site.project}/*/run.json")]
+
+    def _ended(self, folder: Path) -> None:
+        """Wait until nothing of a run that was killed is left: its kernel notices that its parent is gone."""
+        until, mark = time.monotonic() + 60, f"DRILLBOOK_RUN_DIR={folder}".encode()
+        while time.monotonic() < until:
+            alive = [p for p in Path("/proc").glob("[0-9]*/environ") if mark in _read(p)]
+            if not alive:
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"processes of {folder.name} live on")
+
+    def wait(self, seconds: float = 90) -> None:
+        """Until every endpoint answers as it must.
+
+        Raises:
+            AssertionError: one does not.
+        """
+        until, said = time.monotonic() + seconds, "?"
+        for endpoint in self.target.endpoints.values():
+            while True:
+                try:
+                    answer = httpx.get(endpoint.url, timeout=5)
+                except httpx.HTTPError as error:
+                    said = repr(error)
+                else:
+                    if answer.status_code == endpoint.status:
+                        break
+                    said = f"{answer.status_code} {answer.text[:200]}"
+                assert time.monotonic() < until, f"{endpoint.url}: {said}"
+                time.sleep(0.2)
+
+    def world(self) -> dict[str, Any]:
+        """All that no fault may cost: rows, jobs, volumes, and everything that is somebody else's."""
+        engine, project = docker.from_env(), self.site.project
+        strangers = [c for c in engine.containers.list(all=True) if c.labels.get("sweep.stranger") == project]
+        return {
+            "content": held(self.target),
+            "volumes": sorted((v.name, v.attrs["CreatedAt"]) for v in engine.volumes.list() if _ours(v.name, project)),
+            "strangers": sorted((c.id, c.attrs["Image"]) for c in strangers),
+            "kept": sorted(
+                c.exec_run(["cat", "/data/kept"]).output.decode() for c in strangers if c.status == "running"
+            ),
+            "images": sorted(t for i in engine.images.list() for t in i.tags if t.startswith(f"stranger-{project}")),
+        }
+
+    def lost(self) -> list[str]:
+        """What of the world is not as it was."""
+        now = self.world()
+        return [f"{key}: {now[key]} was {self.before[key]}" for key in self.before if now[key] != self.before[key]]
+
+
+def _kept(container: Any) -> str:
+    return container.exec_run(["cat", "/data/kept"]).output.decode()
+
+
+def _ours(name: str, project: str) -> bool:
+    return name.startswith((f"{project}_", f"stranger-{project}", f"dangling-{project}"))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+@contextmanager
+def stand(name: str, port: int, folder: Path) -> Iterator[Stand]:
+    """A stand with a proven backup and strangers; everything of it is gone at the end."""
+    project = checkout.project(name)
+    site = Site(project)
+    _clear(project)
+    sandbox.up(project, checkout.port(port))
+    outputs = folder / f"{project}-outputs"
+    outputs.mkdir(mode=0o700)
+    run_checked(("mount", "-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m,mode=0700", project, str(outputs)), timeout=30)
+    try:
+        _quick(site)
+        made = Stand(site, outputs, _described(site, folder))
+        with _strangers(project, folder):
+            sandbox.compose(site, "build")
+            sandbox.compose(site, "up", "-d", "--no-build")
+            sandbox.wait_healthy(project)
+            made.env = (site.directory / ".env").read_text()
+            for runbook in ("backup", "drill"):
+                assert made.run(runbook)["code"] == 0
+            made.before = made.world()
+            yield made
+    finally:
+        run_checked(("umount", "-l", str(outputs)), timeout=30)
+        sandbox.down(project)
+
+
+def _clear(project: str) -> None:
+    """Take away what a sweep of this checkout left that was killed: its disk and its strangers."""
+    for line in Path("/proc/mounts").read_text().splitlines():
+        source, place = line.split()[:2]
+        if source == project:
+            run_checked(("umount", "-l", place), timeout=30)
+    engine, name = docker.from_env(), f"stranger-{project}"
+    for container in engine.containers.list(all=True, filters={"label": f"com.docker.compose.project={name}"}):
+        container.remove(force=True, v=True)
+    for network in engine.networks.list(filters={"label": f"com.docker.compose.project={name}"}):
+        network.remove()
+    for volume in (f"{name}_kept", f"dangling-{project}"):
+        run(("docker", "volume", "rm", volume), timeout=30)
+    run(("docker", "rmi", f"{name}:1"), timeout=30)
+
+
+def _quick(site: Site) -> None:
+    """Health checks that tell after two seconds, and a base image whose tag a fault can change."""
+    file = site.directory / "compose.yaml"
+    text = file.read_text().replace("start_period: 20s", "start_period: 2s").replace("retries: 5", "retries: 2")
+    text = text.replace("drillbook-node:${DRILLBOOK_TAG:?}", "drillbook-node:${BASE_TAG:-${DRILLBOOK_TAG:?}}")
+    file.write_text(text)
+    commit(site.directory, "quick health checks", "2025-10-13T00:00:00+00:00")
+    describe_build(site)
+
+
+def _described(site: Site, folder: Path) -> Path:
+    raw = yaml.safe_load(site.target_file.read_text())
+    raw["stack"]["directory"] = str(site.directory)
+    raw["databases"]["main"]["password"] = f"file:{site.password_file}"
+    raw["backup"] = {"vault": str(folder / "vault")}
+    raw["drill"] = {}
+    file = folder / f"{site.project}.yaml"
+    file.write_text(yaml.safe_dump(raw))
+    return file
+
+
+@contextmanager
+def _strangers(project: str, folder: Path) -> Iterator[None]:
+    """A foreign compose project with a stopped container, a dangling volume, and somebody else's image."""
+    name, place = f"stranger-{project}", folder / f"stranger-{project}"
+    place.mkdir()
+    image = f"drillbook-redis:{images.tag()}"
+    text = STRANGER.format(image=image).replace("init: true", f"init: true, labels: {{sweep.stranger: {project}}}")
+    (place / "compose.yaml").write_text(text)
+    compose = ("docker", "compose", "-p", name, "--project-directory", str(place))
+    run_checked((*compose, "up", "-d"), timeout=120)
+    run_checked((*compose, "exec", "-T", "keeper", "sh", "-c", "echo precious > /data/kept"), timeout=60)
+    run_checked(("docker", "volume", "create", f"dangling-{project}"), timeout=30)
+    run_checked(("docker", "tag", image, f"{name}:1"), timeout=30)
+    try:
+        yield
+    finally:
+        run_checked((*compose, "rm", "--stop", "--force", "-v"), timeout=120)
+        run_checked((*compose, "down", "--timeout", "1"), timeout=120)
+        for volume in (f"{name}_kept", f"dangling-{project}"):
+            run_checked(("docker", "volume", "rm", volume), timeout=30)
+        run_checked(("docker", "rmi", f"{name}:1"), timeout=30)
+        shutil.rmtree(place)
