@@ -7,7 +7,7 @@ number goes, the highest numbers first, and a dependency that is not told its nu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,15 @@ class Fleet:
 
     def running(self, service: str) -> list[Box]:
         return [box for box in self.of(service) if box.running]
+
+    def as_it_is(self) -> tuple[list[Box], dict[str, str]]:
+        """Its containers and tags, to be put back."""
+        return [replace(box) for box in self.boxes], dict(self.images)
+
+    def put_back(self, was: tuple[list[Box], dict[str, str]], cut_after: int, *sick: str) -> None:
+        """As it was, with these images sick, and the next run cut after so many effects."""
+        self.boxes, self.images, self.sick = [replace(box) for box in was[0]], dict(was[1]), set(sick)
+        self.effects, self.cut_after = 0, cut_after
 
     def command(self, argv: Sequence[str], **_: Any) -> Completed:
         """What `run_checked` does, for the commands of a rollout."""

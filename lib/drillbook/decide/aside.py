@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from drillbook.decide.restore import free_name
 from drillbook.errors import RunbookError
+from drillbook.observe.held import ASIDE
 
 
 def dated(stamp: str) -> str:
@@ -38,4 +39,4 @@ def database_fresh(dbname: str, stamp: str, taken: Collection[str] = ()) -> str:
 
 def volume_aside(volume: str, stamp: str = "") -> str:
     """The volume that takes the content of *volume*; without a *stamp* what the names of all of those begin with."""
-    return f"{volume}-aside-{dated(stamp) if stamp else ''}"
+    return f"{volume}{ASIDE}{dated(stamp) if stamp else ''}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from drillbook.decide.rehearse_making import Making
 
+LEFT_OUT = "left out: it leads to the host"
 EMPTY = "starts empty: what the target has there is in no backup"
 
 
@@ -15,15 +16,15 @@ def mounts(body: Mapping[str, Any], making: Making) -> tuple[list[dict[str, Any]
     """The mounts of a service as compose renders it, in the copy; and the host's path → what became of it there.
 
     Volumes are the copy's own by the same key. A read-only bind stays; one that is written to gets the copy's
-    own folder; one that leads out (a socket, the engine's own) is left out.
+    own folder; of one that leads out (a socket, the engine's own) nothing is there.
     """
     found, told = [], dict[str, str]()
     for mount in body.get("volumes") or ():
         match mount["type"]:
             case "volume" | "tmpfs":
                 found.append(_plain(mount))
-            case "bind" if mount["source"] in making.leads_out:
-                told[mount["source"]] = "left out: it leads to the host"
+            case "bind" if mount.get("read_only") and mount["source"] in making.leads_out:
+                told[mount["source"]] = LEFT_OUT
             case "bind" if mount.get("read_only"):
                 found.append(_bind(mount, mount["source"]))
             case "bind":
@@ -44,11 +45,15 @@ def _bind(mount: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 
 def _written(source: str, making: Making) -> tuple[str, str]:
-    """Where a bind that is written to lies in the copy, and what that means for its content."""
-    inside = below(source, making.directory)
+    """Where a bind that is written to lies in the copy, and what that means for its content.
+
+    One that leads out has an empty place too: a service that writes somewhere is alone, here as there.
+    """
+    inside = None if source in making.leads_out else below(source, making.directory)
     if inside is not None:
         return posixpath.join(making.source, inside), "holds the source files alone, in the copy's own folder"
-    return posixpath.join(making.scratch, source.strip("/").replace("/", "_") or "root"), EMPTY
+    place = posixpath.join(making.scratch, source.strip("/").replace("/", "_") or "root")
+    return place, LEFT_OUT if source in making.leads_out else EMPTY
 
 
 def below(path: str, folder: str) -> str | None:
@@ -67,6 +72,5 @@ def scratch(bodies: Mapping[str, Mapping[str, Any]], making: Making) -> dict[str
 def _pairs(bodies: Mapping[str, Mapping[str, Any]], making: Making) -> Iterator[tuple[str, str]]:
     for body in bodies.values():
         for mount in body.get("volumes") or ():
-            bound = mount["type"] == "bind" and not mount.get("read_only")
-            if bound and mount["source"] not in making.leads_out:
+            if mount["type"] == "bind" and not mount.get("read_only"):
                 yield _written(mount["source"], making)[0], mount["source"]

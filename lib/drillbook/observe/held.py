@@ -17,6 +17,8 @@ from drillbook.target import Target, Volume, secret
 RESETTING = "drillbook.resetting"
 """The label, with the volume's name, of the empty volume that marks how far a reset of it has come."""
 STARTS = f"{RESETTING}.starts"
+ASIDE = "-aside-"
+"""Between a volume's name and a date. Helpers of a reset are labelled so: who holds the lock may sweep them."""
 TOOLS = (("/bin/sh",), ("/usr/bin/find", "/bin/find"))
 CONTROL = "global/pg_control"
 TRIES = 3
@@ -67,7 +69,7 @@ def mounts(container: ContainerFact, volume: str) -> bool:
 def _read(client: Any, image: str, name: str) -> HeldFact:
     for _ in range(TRIES):
         try:
-            with window(client, image, name, "ro", "held") as container:
+            with window(client, image, name, "ro", f"{name}{ASIDE}") as container:
                 found = [(member.info.name, member.info.size) for member in members(archive(client, container))]
         except (tarfile.TarError, EOFError):  # a file grew or shrank meanwhile
             continue
@@ -113,7 +115,7 @@ def marks(client: Any, target: Target, volume: str) -> Sequence[dict[str, Any]]:
 
 def _can_empty(client: Any, image: str, volume: str) -> bool:
     """Whether *image* has the programs that empty a volume."""
-    with window(client, image, volume, "ro", "held") as container:
+    with window(client, image, volume, "ro", f"{volume}{ASIDE}") as container:
         return all(any(_has(client, container, path) for path in paths) for paths in TOOLS)
 
 

@@ -13,6 +13,8 @@ from drillbook.errors import Refused
 from drillbook.run.record import Record
 from drillbook.target import Target
 
+ACTED = "acted.json"
+"""The plan that a run acts on: in JupyterLab another one may be shown after it."""
 AGAIN = "run it without --resume: a new plan starts from what is there now"
 
 
@@ -69,10 +71,19 @@ def progress(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(done), tuple(begun)
 
 
+def kept_plan(folder: Path) -> Any:
+    """The plan that *folder*'s run acted on, as it is kept; the one that it showed last, where it acted on none.
+
+    Raises:
+        OSError, ValueError: there is none, or it is not JSON.
+    """
+    file = folder / ACTED
+    return json.loads((file if file.is_file() else folder / "plan.json").read_bytes())
+
+
 def _plan(folder: Path, run: str) -> Plan:
     try:
-        told: dict[str, Any] = json.loads((folder / "plan.json").read_bytes())
-        return Plan.from_json(told)
+        return Plan.from_json(kept_plan(folder))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refused(f"the plan of {run} cannot be read: {error!r}", AGAIN) from error
 

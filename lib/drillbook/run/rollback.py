@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +16,7 @@ from drillbook.errors import BadParameters, CheckFailed, NotThisIncident, Runboo
 from drillbook.observe.compose import compose_argv
 from drillbook.observe.facts import Snapshot
 from drillbook.observe.snapshot import observe
-from drillbook.run.resume import newest
+from drillbook.run.resume import kept_plan, newest
 from drillbook.run.rollout import Rollout
 from drillbook.show import levels, tables
 from drillbook.suggest import nearest
@@ -116,7 +115,7 @@ def _runs(facts: Snapshot, service: str, image: str) -> Evidence:
 
 def _plan(folder: Path) -> dict[str, Any]:
     try:
-        told = json.loads((folder / "plan.json").read_bytes())
+        told = kept_plan(folder)
     except (OSError, ValueError):
         return {}
     return told if isinstance(told, dict) and isinstance(told.get("basis"), dict) else {}

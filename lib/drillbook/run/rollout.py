@@ -11,6 +11,7 @@ from drillbook.observe import endpoint, engine
 from drillbook.observe.facts import Snapshot
 from drillbook.observe.probe import Probe
 from drillbook.observe.snapshot import observe
+from drillbook.run.resume import ACTED
 from drillbook.run.session import Run
 from drillbook.show.view import View, callout
 
@@ -41,6 +42,7 @@ class Rollout(Run):
             self.show_plan(now)
         if not self.approval.covers(now):
             raise self._not_approved(now)
+        self.keep(ACTED, now.as_json())
         self.journal.write("approval-used", fingerprint=now.fingerprint)
         endpoints = self.target.endpoints
         answers = [endpoint.ask(key, e, e.url) for key, e in endpoints.items()]

@@ -49,7 +49,7 @@ def described(site: Path, source: str = ".", **changes: Any) -> Target:
 
 
 def test_what_git_tracks_is_tracked_in_the_copy(site: Path, tmp_path: Path) -> None:
-    """The same names by the same digests, at the same revision; artifacts beside them; what nobody named stays behind."""
+    """The same names by the same digests, at the same revision; artifacts beside them; nothing else."""
     git(site, "init", "-q")
     git(site, "add", ".")
     git(site, "commit", "-qm", "first")

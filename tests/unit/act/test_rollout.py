@@ -42,6 +42,7 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     for module in MODULES:
         monkeypatch.setattr(module, "run_checked", made.command)
     monkeypatch.setattr(replicas, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(way_back, "WAIT_SECONDS", 2)
     monkeypatch.setattr(engine, "_client", lambda host: made)
     return made
 
@@ -67,7 +68,7 @@ def plan(fleet: Fleet, image: str = BUILT, **service: Any) -> Plan:
     described = target(fleet).stack
     assert described is not None
     found = planned(moves(described, facts, ["app1"], {"app1": image}), builders.COMPOSE, None, [])
-    steps = tuple(step for step in found.steps if step.verb != "service.canary")
+    steps = tuple(replace(step, timeout_seconds=2) for step in found.steps if step.verb != "service.canary")
     return Plan("reset", "connect", "0", {}, steps, back=found.back, turns=found.turns)
 
 
@@ -78,6 +79,10 @@ def carry_out(fleet: Fleet, what: Plan, name: str = "run", watch: Callable[..., 
 
 def state(fleet: Fleet, service: str = "app1") -> list[tuple[str, str, bool]]:
     return sorted((box.name, box.image, box.running) for box in fleet.of(service))
+
+
+def renewed(number: int) -> list[tuple[str, str, bool]]:
+    return [(f"connect-app1-{n}", NEW, True) for n in range(1, number + 1)]
 
 
 def scaled(fleet: Fleet, number: int) -> None:
@@ -95,7 +100,7 @@ def test_new_ones_take_the_place_and_the_names_of_the_old(fleet: Fleet, number: 
     scaled(fleet, number)
     old, queue = {box.id for box in fleet.boxes}, state(fleet, "queue")
     carry_out(fleet, plan(fleet, alone=alone))
-    assert state(fleet) == [(f"connect-app1-{n}", NEW, True) for n in range(1, number + 1)]
+    assert state(fleet) == renewed(number)
     assert not old & {box.id for box in fleet.of("app1")}
     assert (fleet.images[TAG], state(fleet, "queue")) == (NEW, queue)
     assert fleet.least["app1"] >= (number - 1 if alone else number)
@@ -152,52 +157,68 @@ def test_scaled_neighbour_keeps_its_number(fleet: Fleet) -> None:
     assert state(fleet, "queue") == before
 
 
+def sweep(fleet: Fleet, what: Plan, *sick: str) -> Iterator[str]:
+    """Carry *what* out from the same start, cut after its first effect, its second …, until no cut comes any more.
+
+    Gives the name of each run that was cut.
+    """
+    was = fleet.as_it_is()
+    for at in range(1, 100):
+        fleet.put_back(was, at, *sick)
+        name = f"cut-{at}"
+        try:
+            carry_out(fleet, what, name)
+        except KeyboardInterrupt:
+            fleet.cut_after = -1
+            yield name
+        except StepFailed:
+            break
+        else:
+            break
+    else:
+        pytest.fail("it never came to an end")
+    assert at > 4
+
+
 @pytest.mark.parametrize(("number", "alone"), WAYS)
 def test_run_cut_after_any_effect_is_resumed_to_the_same_end(fleet: Fleet, number: int, alone: str) -> None:
     """A tag given, a container made, started, stopped, removed, renamed, and not recorded: the same plan goes on."""
     scaled(fleet, number)
-    what, start = plan(fleet, alone=alone), ([*map(replace, fleet.boxes)], dict(fleet.images))
-    at = 0
-    while True:
-        at += 1
-        fleet.boxes, fleet.images, fleet.effects, fleet.cut_after = [*map(replace, start[0])], dict(start[1]), 0, at
-        try:
-            carry_out(fleet, what, f"cut-{at}")
-        except KeyboardInterrupt:
-            fleet.cut_after = -1
-            carry_out(fleet, what, f"resumed-{at}", resumes=f"cut-{at}")
-        else:
-            break
-        assert state(fleet) == [(f"connect-app1-{n}", NEW, True) for n in range(1, number + 1)], fleet.said[-20:]
-        assert fleet.images[TAG] == NEW
-    assert at > 3 * number
+    what = plan(fleet, alone=alone)
+    for run in sweep(fleet, what):
+        carry_out(fleet, what, f"after-{run}", resumes=run)
+        assert (state(fleet), fleet.images[TAG]) == (renewed(number), NEW), run
 
 
 @pytest.mark.parametrize(("number", "alone"), WAYS)
-def test_way_back_cut_after_any_effect_is_resumed(fleet: Fleet, number: int, alone: str) -> None:
-    """The resumed run comes to its end when the image is well by then, and else leads back to the old ones."""
+def test_way_back_cut_after_any_effect_is_resumed_to_the_new(fleet: Fleet, number: int, alone: str) -> None:
+    """When what made the image sick is mended by then, the resumed run comes to its end."""
     scaled(fleet, number)
-    what, start, before = plan(fleet, alone=alone), ([*map(replace, fleet.boxes)], dict(fleet.images)), state(fleet)
-    for well in (True, False):
-        at = 0
-        while True:
-            at += 1
-            fleet.boxes, fleet.images = [*map(replace, start[0])], dict(start[1])
-            fleet.effects, fleet.cut_after, fleet.sick = 0, at, {NEW}
-            try:
-                carry_out(fleet, what, f"cut-{at}")
-            except StepFailed:
-                break
-            except KeyboardInterrupt:
-                fleet.cut_after, fleet.sick = -1, set() if well else {NEW}
-            if well:
-                carry_out(fleet, what, f"resumed-{at}", resumes=f"cut-{at}")
-                assert state(fleet) == [(f"connect-app1-{n}", NEW, True) for n in range(1, number + 1)]
-            else:
-                with pytest.raises(StepFailed, match="the way back was taken"):
-                    carry_out(fleet, what, f"resumed-{at}", resumes=f"cut-{at}")
-                assert (state(fleet), fleet.images[TAG]) == (before, OLD)
-        assert at > 3
+    what = plan(fleet, alone=alone)
+    for run in sweep(fleet, what, NEW):
+        fleet.sick = set()
+        carry_out(fleet, what, f"after-{run}", resumes=run)
+        assert (state(fleet), fleet.images[TAG]) == (renewed(number), NEW), run
+
+
+@pytest.mark.parametrize("sick", [(), (NEW,)], ids=["cut on the way", "cut on the way or on the way back"])
+@pytest.mark.parametrize(("number", "alone"), WAYS)
+def test_sick_image_after_any_cut_leads_back_to_the_old(
+    fleet: Fleet, number: int, alone: str, sick: tuple[str, ...]
+) -> None:
+    """A resumed run that finds the new ones sick brings the old ones back as if there had been no cut.
+
+    Once an old one was removed nothing is brought back: all was well then, and the run says what it finds.
+    """
+    scaled(fleet, number)
+    what, before = plan(fleet, alone=alone), state(fleet)
+    for run in sweep(fleet, what, *sick):
+        if len({box.id for box in fleet.boxes if box.image == OLD}) < number:
+            continue
+        fleet.sick = {NEW}
+        with pytest.raises(StepFailed, match="the way back was taken"):
+            carry_out(fleet, what, f"after-{run}", resumes=run)
+        assert (state(fleet), fleet.images[TAG]) == (before, OLD), run
 
 
 def cutting(step: str, *, done: bool = False) -> Callable[[Iterable[Step]], Iterator[Step]]:
@@ -212,21 +233,6 @@ def cutting(step: str, *, done: bool = False) -> Callable[[Iterable[Step]], Iter
                 raise KeyboardInterrupt
 
     return watch
-
-
-@pytest.mark.parametrize(("number", "alone"), WAYS)
-def test_cut_and_sick_at_any_step_leads_back_to_the_old(fleet: Fleet, number: int, alone: str) -> None:
-    """A resumed run that finds the new ones sick takes the way back as if there had been no cut."""
-    scaled(fleet, number)
-    what, start, before = plan(fleet, alone=alone), ([*map(replace, fleet.boxes)], dict(fleet.images)), state(fleet)
-    for at in range(1, [step.id for step in what.steps].index("ask-endpoints")):
-        fleet.boxes, fleet.images, fleet.sick = [*map(replace, start[0])], dict(start[1]), set()
-        with pytest.raises(KeyboardInterrupt):
-            carry_out(fleet, what, f"cut-{at}", cutting(what.steps[at].id, done=True))
-        fleet.sick = {NEW}
-        with pytest.raises(StepFailed, match="the way back was taken"):
-            carry_out(fleet, what, f"resumed-{at}", resumes=f"cut-{at}")
-        assert (state(fleet), fleet.images[TAG]) == (before, OLD), what.steps[at].id
 
 
 def test_last_one_that_serves_is_not_drained(fleet: Fleet) -> None:

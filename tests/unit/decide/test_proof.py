@@ -138,6 +138,20 @@ def test_a_newer_backup_without_the_lost_table_is_passed_over() -> None:
     assert proof(facts).backup.name == "full"
 
 
+def test_where_no_backup_has_all_of_it_the_newest_that_has_some_counts() -> None:
+    """Each has rows of one of the lost tables."""
+    halves = [{**NOTHING, table: 7} for table in ROWS]
+    facts = snapshot(NOTHING, backup("a", halves[0]), backup("b", halves[1]), filled={"main": tuple(ROWS)})
+    assert proof(facts).backup.name == "b"
+
+
+def test_what_could_not_be_read_is_left_too() -> None:
+    """One table is lost, the other is locked: it is told that what is left is kept."""
+    half = builders.database(rows={"public.users": 0}, unread={"public.organizations": "locked"})
+    found = proof(snapshot({}, backup("a"), databases=(half,), filled={"main": ("users",)}))
+    assert found.said.endswith("; what is left of it is kept aside")
+
+
 def test_lost_and_in_no_proven_backup() -> None:
     """Refused; the backup that could be proven is named, or that there is none."""
     for unproven, hint in (

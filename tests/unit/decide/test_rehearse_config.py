@@ -24,7 +24,7 @@ def making(*there: str, **changes: Any) -> Making:
     """How a copy of `connect` is made; services in *there* are healthy on the target."""
     parts: dict[str, Any] = {
         "project": COPY, "directory": DIRECTORY, "source": "/copy/source", "scratch": "/copy/scratch",
-        "labels": LABELS, "subnets": {"default": "10.9.0.0/24", "front": "10.8.0.0/24"},
+        "labels": LABELS, "subnets": {"default": "10.9.0.0/24", "front": "10.8.0.0/24", "back": "10.7.0.0/24"},
         "there": {name: (builders.container(name),) for name in there or ("app", "db", "proxy")},
     }  # fmt: skip
     return Making(**{**parts, **changes})
@@ -89,7 +89,8 @@ def targets(draw: st.DrawFn) -> tuple[Config, set[str]]:
             "deploy": {"replicas": 2, "labels": {mine(): mine()}, "placement": {"constraints": [mine()]}},
         }  # fmt: skip
         body["volumes"].append({"type": "bind", "source": mine("/srv/{}"), "target": "/written"})
-        services[name] = body
+        left_out = draw(st.sets(st.sampled_from(["ports", "container_name", "networks", "volumes", "deploy"])))
+        services[name] = {key: value for key, value in body.items() if key not in left_out}
     networks = {key: {"name": mine(), "external": draw(st.booleans()), "ipam": {"config": [mine()]}} for key in keys}
     told = {
         key: {"name": mine(), "driver_opts": {"device": mine("/srv/{}")}, "labels": {mine(): "1"}} for key in volumes
@@ -112,7 +113,7 @@ def test_the_copy_is_replaced_the_way_the_target_is(told: tuple[Config, set[str]
     """What keeps a second container from running beside the first keeps it in the copy too: the plans are the same."""
     found = copied(told[0], making())
     for name, body in told[0]["services"].items():
-        assert bool(alone(found.config["services"][name])) == bool(alone(body))
+        assert bool(alone(found.config["services"][name])) == bool(alone(body)), alone(body)
 
 
 def test_what_makes_a_service_is_taken_over_as_it_is() -> None:
@@ -129,6 +130,11 @@ def test_a_port_is_the_engine_s_to_choose() -> None:
     found = one({"ports": ports})["ports"]
     assert found[0] == {"mode": "ingress", "target": 80, "protocol": "tcp", "host_ip": "127.0.0.1", "published": "0"}
     assert found[1] == {"target": 9000}
+
+
+def test_a_fixed_name_is_another_one() -> None:
+    """Only one container can have it, here as there."""
+    assert one({"container_name": "web"})["container_name"] == f"{COPY}-web"
 
 
 def test_a_service_that_publishes_has_an_address_that_stays() -> None:
@@ -155,18 +161,24 @@ def mount(source: str, **more: Any) -> dict[str, Any]:
 
 
 def test_binds() -> None:
-    """Read-only stays; what is written to gets a place of the copy's own; a socket is left out. Each is told."""
-    told = [
-        mount("/etc/app", read_only=True),
-        mount(f"{DIRECTORY}/uploads"),
-        mount("/srv/files/"),
-        mount("/run/x.sock"),
-    ]
-    found = copied(config(app={"volumes": told}), making(leads_out=frozenset({"/run/x.sock"})))
+    """Read-only stays; what is written to gets a place of the copy's own. Each that is unlike is told."""
+    told = [mount("/etc/app", read_only=True), mount(f"{DIRECTORY}/uploads"), mount("/srv/files/")]
+    found = copied(config(app={"volumes": told}), making())
     sources = [m["source"] for m in found.config["services"]["app"]["volumes"]]
     assert sources == ["/etc/app", "/copy/source/uploads", "/copy/scratch/srv_files"]
     assert found.scratch == {"/copy/source/uploads": f"{DIRECTORY}/uploads", "/copy/scratch/srv_files": "/srv/files/"}
-    assert list(found.unlike) == [f"{DIRECTORY}/uploads", "/srv/files/", "/run/x.sock"]
+    assert list(found.unlike) == [f"{DIRECTORY}/uploads", "/srv/files/"]
+
+
+def test_binds_that_lead_out() -> None:
+    """Read-only ones are left out; the place of a written one is empty, for who writes somewhere is replaced alone."""
+    told = [mount("/run/x.sock", read_only=True), mount("/run/y.sock"), mount(f"{DIRECTORY}/run")]
+    out = frozenset({"/run/x.sock", "/run/y.sock", f"{DIRECTORY}/run"})
+    found = copied(config(app={"volumes": told}), making(leads_out=out))
+    sources = [m["source"] for m in found.config["services"]["app"]["volumes"]]
+    assert sources == ["/copy/scratch/run_y.sock", "/copy/scratch/opt_connect_run"]
+    assert set(found.unlike) == out
+    assert alone(found.config["services"]["app"])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -76,9 +77,14 @@ def test_names_fit_the_server(name: str) -> None:
 @pytest.mark.parametrize(
     "stamp", [STAMP, "20251013T020304Z", "2025-10-13T04:03:04+02:00", "2025-10-13T02:03:04", "2025-10-13 02:03:04Z"]
 )
-def test_the_date_in_a_name_is_utc(stamp: str) -> None:
-    """However it is written."""
-    assert dated(stamp) == AT
+def test_the_date_in_a_name_is_utc(stamp: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it is written, and wherever it is read."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Seoul")
+        time.tzset()
+        found = dated(stamp)
+    time.tzset()
+    assert found == AT
 
 
 def test_what_is_no_date_is_told() -> None:
@@ -93,7 +99,7 @@ def mounting(service: str, *volumes: str, **changes: Any) -> ContainerFact:
 
 
 def target(**volumes: Any) -> Target:
-    return builders.target(volumes={"cache": {"volatile": True}, **volumes})
+    return builders.target(volumes={"cache": {"volatile": True}, "up": {"stop": True}, **volumes})
 
 
 def snapshot(*containers: ContainerFact, **changes: Any) -> Snapshot:

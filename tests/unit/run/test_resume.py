@@ -16,7 +16,7 @@ from drillbook.decide.plan import Plan
 from drillbook.decide.reset import plan_reset
 from drillbook.errors import Refused, RunbookError
 from drillbook.run.record import Record
-from drillbook.run.resume import Cut, cut, newest
+from drillbook.run.resume import ACTED, Cut, cut, newest
 
 TARGET = builders.target(stack=builders.stack(proxy=builders.PROXY))
 PLAN = plan_reset(TARGET, builders.stale_artifact(), "images", builders.backup(), builders.COMMANDS)
@@ -178,6 +178,16 @@ def test_plan_that_is_gone_is_refused() -> None:
     (folder / "plan.json").unlink()
     with pytest.raises(Refused, match="cannot be read"):
         cut(folder, TARGET, "reset")
+
+
+def test_plan_that_was_shown_after_the_act_does_not_hide_it() -> None:
+    """In JupyterLab the cells can be run again: what counts is the plan that was acted on."""
+    folder = run(1)
+    (folder / ACTED).write_text(json.dumps(PLAN.as_json()))
+    (folder / "plan.json").write_text(json.dumps(OTHER.as_json()))
+    found = cut(folder, TARGET, "reset")
+    assert found is not None
+    assert found.plan == PLAN
 
 
 def test_last_approval_counts() -> None:

@@ -16,6 +16,7 @@ from drillbook.decide.plan import Plan, Step
 from drillbook.errors import NotApproved, StepFailed
 from drillbook.observe.facts import Snapshot
 from drillbook.run.record import Record
+from drillbook.run.resume import ACTED, kept_plan
 from drillbook.run.rollout import Rollout
 
 TARGET = builders.database_target()
@@ -82,6 +83,15 @@ def test_approved_plan_that_still_holds_is_carried_out(begin: Callable[..., Acti
     assert run.meanwhile()["requests"] == 0
 
 
+def test_plan_that_is_acted_on_is_kept_apart(begin: Callable[..., Acting]) -> None:
+    """What is shown afterwards does not take its place: a resume and a rollback need the one that was acted on."""
+    run = begin(1)
+    run.approve(run.show_plan(PLAN), PLAN.fingerprint)
+    run.act(PLAN)
+    run.show_plan(OTHER)
+    assert kept_plan(run.folder)["fingerprint"] == PLAN.fingerprint
+
+
 def test_facts_that_changed_since_kill_the_approval(begin: Callable[..., Acting]) -> None:
     """The plan is made anew just before acting: where it is another one now, that is shown, and nothing is done."""
     run = begin(1)
@@ -95,6 +105,7 @@ def test_facts_that_changed_since_kill_the_approval(begin: Callable[..., Acting]
     assert run.record.result is not None
     assert run.record.result["plan"]["fingerprint"] == OTHER.fingerprint
     assert OTHER.fingerprint in (run.folder / "plan.json").read_text()
+    assert not (run.folder / ACTED).exists()
 
 
 def test_approval_of_another_plan_is_refused(begin: Callable[..., Acting]) -> None:
