@@ -37,6 +37,7 @@ def test_the_copy_is_another_target_at_the_same_name() -> None:
     real = target(databases={"main": {"service": "db", "dbname": "d", "user": "u", "password": "file:secret"}})
     copy = copy_target(real, CONFIG, copied(CONFIG, MAKING), MAKING, FILES)
     assert copy.name == real.name
+    assert copy.stack.project == MAKING.project  # type: ignore[union-attr]
     assert copy.identity != real.identity
     assert (str(copy.directory), copy.stack.files) == ("/copy/source", ("/copy/compose.json",))  # type: ignore[union-attr]
     assert copy.databases == real.databases
