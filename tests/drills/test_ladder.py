@@ -119,7 +119,7 @@ def test_the_app_reaches_the_scratch_server_and_nothing_else(engine: Any, target
     """By the name that the database's service has in the stack; the live redis and the world are out of reach."""
     seen = {}
 
-    def look(api: Any, container: str, network: str, asked: Smoke) -> tuple[int, str]:
+    def look(api: Any, container: str, network: str, asked: Smoke, live: int) -> tuple[int, str]:
         for host, port in (("postgres", 5432), ("redis-queue", 6379), ("1.1.1.1", 53)):
             probe = ["bash", "-c", f"exec 3<>/dev/tcp/{host}/{port}"]
             made = api.exec_create(container, ["timeout", "3", *probe])

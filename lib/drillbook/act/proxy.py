@@ -33,11 +33,19 @@ def test(step: Step, context: Context) -> Mapping[str, Any]:
 def switch(step: Step, context: Context) -> Mapping[str, Any]:
     """Test the proxy's configuration, then have it read anew, so that it finds the new containers.
 
+    On the way back (`or_stays`) one that does not parse is no failure: the proxy goes on with what it has read, in
+    which the old containers still stand.
+
     Raises:
         StepFailed: the configuration does not parse, and nothing was reloaded; or the reload failed.
     """
-    if step.args["test"]:
-        _within(step, context, step.args["test"], "the configuration of {} does not parse, so it is not reloaded")
+    try:
+        if step.args["test"]:
+            _within(step, context, step.args["test"], "the configuration of {} does not parse, so it is not reloaded")
+    except StepFailed as error:
+        if not step.args["or_stays"]:
+            raise
+        return {"reloaded": "", "stays": error.fact}
     said = _within(step, context, step.args["reload"], "{} could not be reloaded") if step.args["reload"] else ""
     return {"reloaded": step.args["service"], "said": said}
 

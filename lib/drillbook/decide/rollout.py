@@ -137,8 +137,10 @@ def _test(proxy: Proxy) -> Step:
     return Step("test-proxy", "proxy.test", proxy.service, args=args, timeout_seconds=60)
 
 
-def _switch(name: str, proxy: Proxy) -> Step:
-    args = {"service": proxy.service, "test": list(proxy.test), "reload": list(proxy.reload)}
+def _switch(name: str, proxy: Proxy, *, or_stays: bool = False) -> Step:
+    args = {
+        "service": proxy.service, "test": list(proxy.test), "reload": list(proxy.reload), "or_stays": or_stays,
+    }  # fmt: skip
     return Step(name, "proxy.switch", proxy.service, args=args, timeout_seconds=60)
 
 
@@ -201,7 +203,7 @@ def _back(moves: Sequence[Move], compose: tuple[str, ...], proxy: Proxy | None) 
         yield Step(f"back-{move.name}", "service.back", move.name, up, args=args)
     beside = [move for move in moves if not move.alone]
     if proxy and beside:
-        yield _switch("switch-back", proxy)
+        yield _switch("switch-back", proxy, or_stays=True)
     for move in (move for move in moves if _keeps_old(move)):
         args = {"service": move.name, "was": [c.id for c in move.old], "ran": [c.id for c in move.old if c.running]}
         yield Step(f"remove-new-{move.name}", "service.remove_new", move.name, args=args)

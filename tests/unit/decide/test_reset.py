@@ -74,7 +74,12 @@ def tagged() -> Step:
 
 
 def switched(name: str) -> Step:
-    args = {"service": "proxy", "test": ["nginx", "-t", "-q"], "reload": ["nginx", "-s", "reload"]}
+    args = {
+        "service": "proxy",
+        "test": ["nginx", "-t", "-q"],
+        "reload": ["nginx", "-s", "reload"],
+        "or_stays": name == "switch-back",
+    }
     return Step(name, "proxy.switch", "proxy", args=args, timeout_seconds=60)
 
 
