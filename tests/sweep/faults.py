@@ -35,7 +35,9 @@ def _script(stand: Stand, what: str) -> list[str]:
 
 
 def _mend_proxy(stand: Stand) -> None:
-    run_checked(("git", "-C", str(stand.site.directory), "checkout", "--", "proxy/default.conf"), timeout=30)
+    """In place: another file of the same name would not be the one that the proxy's container mounts."""
+    kept = run_checked(("git", "-C", str(stand.site.directory), "show", "HEAD:proxy/default.conf"), timeout=30).stdout
+    (stand.site.directory / "proxy" / "default.conf").write_text(kept)
 
 
 def _mend_build(stand: Stand) -> None:

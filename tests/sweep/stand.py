@@ -106,7 +106,7 @@ class Stand:
         strangers = [c for c in engine.containers.list(all=True) if c.labels.get("sweep.stranger") == project]
         return {
             "content": held(self.target),
-            "volumes": sorted((v.name, v.attrs["CreatedAt"]) for v in engine.volumes.list() if _ours(v.name, project)),
+            "volumes": sorted(v.name for v in engine.volumes.list() if _ours(v.name, project)),
             "strangers": sorted((c.id, c.attrs["Image"]) for c in strangers),
             "kept": sorted(
                 c.exec_run(["cat", "/data/kept"]).output.decode() for c in strangers if c.status == "running"
