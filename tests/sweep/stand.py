@@ -30,9 +30,10 @@ from drillbook.target import Target, load_target
 HOUSE = Path(__file__).resolve().parents[2]
 HOOK = Path(__file__).resolve().parent / "hook"
 DISK_MEGABYTES = 96
-STRANGER = """services:
-  keeper: {{image: "{image}", command: [sleep, infinity], init: true, volumes: ["kept:/data"]}}
-  idle: {{image: "{image}", command: ["true"]}}
+STRANGER = """x-all: &all {{image: "{image}", init: true, labels: {{sweep.stranger: "{project}"}}}}
+services:
+  keeper: {{<<: *all, command: [sleep, infinity], volumes: ["kept:/data"]}}
+  idle: {{<<: *all, command: ["true"]}}
 volumes:
   kept:
 """
@@ -205,8 +206,7 @@ def _strangers(project: str, folder: Path) -> Iterator[None]:
     name, place = f"stranger-{project}", folder / f"stranger-{project}"
     place.mkdir()
     image = f"drillbook-redis:{images.tag()}"
-    text = STRANGER.format(image=image).replace("init: true", f"init: true, labels: {{sweep.stranger: {project}}}")
-    (place / "compose.yaml").write_text(text)
+    (place / "compose.yaml").write_text(STRANGER.format(image=image, project=project))
     compose = ("docker", "compose", "-p", name, "--project-directory", str(place))
     run_checked((*compose, "up", "-d"), timeout=120)
     run_checked((*compose, "exec", "-T", "keeper", "sh", "-c", "echo precious > /data/kept"), timeout=60)
