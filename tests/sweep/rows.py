@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +44,12 @@ def swept(stood: Stand, fault: Fault) -> list[Row]:
             words = ("-p", "scope=images", "--approve", fingerprint or approved(stood))
         fingerprint, moment = "", fault.moments[number % len(fault.moments)]
         record = stood.run("reset", *words, step=step, moment=moment, command=fault.command(stood))
-        struck = (Path(record["folder"]) / "struck").exists() or fault.name == "the disk fills"
+        struck = (Path(record["folder"]) / "struck").exists()
         fault.mend(stood)
-        rows.append(_row(stood, fault, step, record, struck, time.monotonic() - began))
+        wrong = [] if struck else ["the fault never struck"]
+        if fault.cuts and record["status"] not in ENDS:
+            wrong.append(f"the run went on as {record['status']}")
+        rows.append(_row(stood, fault, step, record, wrong, time.monotonic() - began))
         print(*cells(rows[-1]), sep=" | ", flush=True)
         open_run = "" if record["status"] == "succeeded" else str(record["run"])
     if open_run:
@@ -61,32 +64,27 @@ def _steps(stood: Stand) -> list[str]:
     return [step["id"] for step in json.loads((newest / "plan.json").read_text())["steps"]]
 
 
-def _row(stood: Stand, fault: Fault, step: str, record: dict[str, Any], struck: bool, seconds: float) -> Row:
-    lost = [] if struck else ["the fault never struck"]
-    if fault.cuts and record["status"] not in ENDS:
-        lost.append(f"the run went on as {record['status']}")
+def _row(stood: Stand, fault: Fault, step: str, record: dict[str, Any], wrong: list[str], seconds: float) -> Row:
+    """What is to be said of a run that has ended: *wrong* already, and what the world says."""
+    lost = list(wrong)
     try:
         stood.wait()
     except AssertionError as error:
         lost.append(f"the site does not answer: {error}")
     lost += stood.lost()
-    fact = (record.get("error") or {}).get("fact", "")
+    fact = str((record.get("error") or {}).get("fact", ""))
     how = f"{record['status']}, exit {record['code']}"
-    way = (
-        "way back" if "the way back was taken" in str(fact) else "resumed next" if record["status"] in ENDS else "done"
-    )
-    return Row(fault.name, step, how, way, "; ".join(lost) or "nothing", round(seconds, 1))
+    then = "resumed next" if record["status"] in ENDS else "done"
+    then = "way back" if "the way back was taken" in fact else then
+    return Row(fault.name, step, how, then, "; ".join(lost) or "nothing", round(seconds, 1))
 
 
 def _ending(stood: Stand, fault: Fault, run: str) -> Row:
     """The last resume, with nothing that strikes: it must come to its end."""
     began = time.monotonic()
     record = stood.run("reset", "--resume", run)
-    row = _row(stood, fault, "(none: resumed to its end)", record, True, time.monotonic() - began)
-    if record["status"] == "succeeded":
-        return Row(**{**asdict(row), "lost": row.lost.replace("the run went on as succeeded; ", "")
-                      .replace("the run went on as succeeded", "nothing")})  # fmt: skip
-    return Row(**{**asdict(row), "lost": f"it does not converge: {record.get('error')}; {row.lost}"})
+    wrong = [] if record["status"] == "succeeded" else [f"it does not converge: {record.get('error')}"]
+    return _row(stood, fault, "(none: resumed to its end)", record, wrong, time.monotonic() - began)
 
 
 def cells(row: Row) -> tuple[str, ...]:
