@@ -41,7 +41,10 @@ class Box:
         return {
             "Id": self.id, "Name": f"/{self.name}", "Image": self.image, "Created": "2025-10-13T02:00:00Z",
             "State": {"Running": self.running, "ExitCode": 0, "StartedAt": "", "Health": health},
-            "Config": {"Image": fleet.services[self.service], "Labels": labels, "Env": ["A=secret"], "Tty": True},
+            "Config": {
+                "Image": fleet.services[self.service], "Labels": labels, "Env": ["A=secret"], "Tty": True,
+                "Cmd": ["app", "--password", "secret"],
+            },
             "HostConfig": {"RestartPolicy": {"Name": "unless-stopped"}}, "RestartCount": 0,
             "NetworkSettings": {"Networks": {"default": {"IPAddress": "172.18.0.5"}}}, "Mounts": [],
         }  # fmt: skip

@@ -13,17 +13,21 @@ from drillbook.observe.facts import ContainerFact
 
 LOG_LINES = 10_000
 MOST_BYTES = 256 << 20
+CONFIG = ("Image", "Hostname", "User", "WorkingDir", "ExposedPorts", "Volumes", "StopSignal", "StopTimeout")
+"""What of a container's configuration holds no secret."""
 
 
 def keep(context: Context, container: ContainerFact) -> Mapping[str, Any]:
     """Write log, configuration and edited files of *container* into `kept/<name>/` of the run's folder, mode 0600.
 
-    Of the environment only the names are kept, never a value. Files that were edited in the container's own layer
-    below the code's folder are taken as a tar each; more than 256 MB of them are named, not taken.
+    Of the environment only the names are kept, never a value, and nothing of the command, which may hold a password.
+    Files that were edited in the container's own layer below the code's folder are taken as a tar each; more than
+    256 MB of them are named, not taken.
     """
     api, folder = engine.client(context.target).api, durable.folder(context.folder / "kept" / container.name)
     seen = api.inspect_container(container.id)
-    config = {**seen["Config"], "Env": sorted(pair.partition("=")[0] for pair in seen["Config"]["Env"] or [])}
+    config = {key: seen["Config"].get(key) for key in CONFIG}
+    config["Env"] = sorted(pair.partition("=")[0] for pair in seen["Config"]["Env"] or [])
     told = {key: seen[key] for key in ("Id", "Name", "Created", "Image", "State", "Mounts")} | {"Config": config}
     durable.replace(folder / "inspect.json", json.dumps(told, indent=1).encode())
     durable.replace(folder / "log.txt", log(api, container.id, LOG_LINES))

@@ -107,7 +107,7 @@ def test_new_ones_take_the_place_and_the_names_of_the_old(fleet: Fleet, number: 
 
 
 def test_what_is_removed_leaves_its_log_and_no_value(fleet: Fleet) -> None:
-    """Log and configuration of each old container lie in the run's folder; of its environment the names alone."""
+    """Log and configuration of each old container lie in the run's folder; no value, and nothing of its command."""
     carry_out(fleet, plan(fleet, alone=BOUND))
     kept = context(fleet).folder / "kept" / "connect-app1-1"
     assert (kept / "log.txt").read_text().startswith("log of ")
