@@ -11,7 +11,7 @@ from typing import Any
 
 from drillbook.act import durable
 from drillbook.act.executor import Context, verb
-from drillbook.decide.content import differing, matching, source_digest
+from drillbook.decide.content import compares, differing, matching, source_digest
 from drillbook.decide.plan import Step
 from drillbook.decide.reset_pull import speaks
 from drillbook.errors import CommandFailed, StepFailed
@@ -123,7 +123,8 @@ def _labelled(step: Step, context: Context) -> dict[str, str]:
 def prove(step: Step, context: Context) -> Mapping[str, Any]:
     """Hold the new image against the source, file by file and by its bundle's manifest, before anything runs it.
 
-    Files that a build makes anew (`code.generated`) may differ, as in a diagnosis.
+    Files that a build makes anew (`code.generated`) may differ, as in a diagnosis. A built image in which nothing can
+    be compared is `unknown`: it came from the staged source, and nothing in it says so.
 
     Raises:
         StepFailed: a file differs, none is there, or in a pulled image nothing could be compared.
@@ -144,8 +145,8 @@ def prove(step: Step, context: Context) -> Mapping[str, Any]:
                          "what runs was not touched; mend code.image, or give the image a manifest")  # fmt: skip
     context.state.setdefault("builds", {})[name] = found.build_id
     return {
-        "image": image, "files": len(found.files), "bundled": len(found.built_from), "differing": 0,
-        "build_id": found.build_id,
+        "verdict": "pass" if compares(source, found) else "unknown", "image": image, "files": len(found.files),
+        "bundled": len(found.built_from), "differing": 0, "build_id": found.build_id,
     }  # fmt: skip
 
 

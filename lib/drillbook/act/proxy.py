@@ -86,20 +86,25 @@ def hold(step: Step, context: Context) -> Mapping[str, Any]:
 def answer(step: Step, context: Context) -> Mapping[str, Any]:
     """Every endpoint answers as it must, N times in a row, with a build that was proven where it tells one.
 
+    `unknown` where one tells a build that no image is known to have and that is not the one that was asked for.
+
     Raises:
         StepFailed: one does not.
     """
     seen: dict[str, list[int]] = {}
+    told = set[str]()
     builds = {build for build in context.state.get("builds", {}).values() if build}
     for _ in range(step.args["times"]):
         for key, declared in context.target.endpoints.items():
             fact = endpoint.ask(key, declared, declared.url)
             seen.setdefault(key, []).append(fact.status)
+            told |= {fact.build_id} - {""}
             if fact.status != fact.expected_status:
                 raise _unwell(fact, f"asked {step.args['times']} times in a row")
             if builds and fact.build_id and fact.build_id not in builds:
                 raise _unwell(fact, f"it tells build {fact.build_id}, the proven one is {', '.join(sorted(builds))}")
-    return {"answers": seen, "builds": sorted(builds)}
+    verdict = "unknown" if told - (builds or {step.args["build_id"]}) else "pass"
+    return {"verdict": verdict, "answers": seen, "told": sorted(told), "builds": sorted(builds)}
 
 
 def _unwell(fact: ResponseFact, why: str) -> StepFailed:

@@ -24,6 +24,15 @@ def green(step: Step, context: Context) -> Mapping[str, Any]:
     Raises:
         StepFailed: it runs another image than the proven one, does not get healthy, or tells another build.
     """
+    name, new = str(step.args["service"]), _made(step, context)
+    replicas.start(context, new)
+    facts = replicas.wait_healthy(context, name, {f.id for f in new}, step.timeout_seconds)
+    builds = {f.name: replicas.ask_straight(context, name, f.address, f.name) for f in facts}
+    return {"containers": {f.name: f.image_id[7:19] for f in facts}, "builds": builds}
+
+
+def _made(step: Step, context: Context) -> list[ContainerFact]:
+    """As many new containers as the step is to have, made where they are not there yet; on the right image."""
     name, count = str(step.args["service"]), int(step.args["count"])
     new = _new(step, context)
     if len(new) < count:
@@ -32,10 +41,7 @@ def green(step: Step, context: Context) -> Mapping[str, Any]:
     if len(new) < count:
         raise StepFailed(f"compose made no new container of {name}", "see `docker compose ps -a`; diagnose again")
     _right_image(step, context, new)
-    replicas.start(context, new)
-    facts = replicas.wait_healthy(context, name, {f.id for f in new}, step.timeout_seconds)
-    builds = {f.name: replicas.ask_straight(context, name, f.address, f.name) for f in facts}
-    return {"containers": {f.name: f.image_id[7:19] for f in facts}, "builds": builds}
+    return new
 
 
 def _new(step: Step, context: Context) -> list[ContainerFact]:
@@ -99,12 +105,7 @@ def swap(step: Step, context: Context) -> Mapping[str, Any]:
     Raises:
         StepFailed: a new one runs another image than the proven one, or does not get healthy.
     """
-    name, count = str(step.args["service"]), int(step.args["count"])
-    new = _new(step, context)
-    if len(new) < count:
-        run_checked(step.argv, timeout=step.timeout_seconds, env=environment(context.target))
-        new = _new(step, context)
-    _right_image(step, context, new)
+    name, new = str(step.args["service"]), _made(step, context)
     old = [f for f in replicas.of(context, name) if f.id in step.args["was"] and f.running]
     began = time.monotonic()
     for fact in (f for f in new if not f.running):

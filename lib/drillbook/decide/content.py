@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pathspec
 
-from drillbook.observe.facts import SourceFact
+from drillbook.observe.facts import FilesFact, SourceFact
 
 NAMED = 3
 CODE_SUFFIXES = (
@@ -29,6 +29,11 @@ def differing(source: SourceFact, files: Mapping[str, str]) -> list[str]:
     gone = [p for p in source.tracked if p not in files and "/" in p and p.rpartition("/")[0] in copied]
     other = [p for p, digest in source.tracked.items() if p in files and files[p] != digest]
     return sorted({*gone, *other})
+
+
+def compares(source: SourceFact, found: FilesFact) -> bool:
+    """Whether the content of an image can be held against the source: a file of it is there, or a manifest tells."""
+    return bool(found.built_from) or any(found.files.get(path) == digest for path, digest in source.tracked.items())
 
 
 def named(paths: Iterable[str]) -> str:

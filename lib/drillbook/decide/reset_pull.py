@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from drillbook.decide.content import compares
 from drillbook.decide.image_names import repository
 from drillbook.decide.moves import moves
 from drillbook.decide.plan import Step
@@ -122,7 +123,7 @@ def speaks(source: SourceFact, found: FilesFact) -> bool:
 
     An image that was built from a clean context needs none; one that comes from elsewhere does.
     """
-    if found.built_from or any(found.files.get(path) == digest for path, digest in source.tracked.items()):
+    if compares(source, found):
         return True
     label = found.labels.get(REVISION, "")
     return len(label) >= 7 and bool(source.revision) and (

@@ -9,7 +9,7 @@ from drillbook import home
 from drillbook.act import build, canary, proxy, pull, rollout, set_aside, stack, volume_aside, way_back
 from drillbook.decide import reset_pull
 from drillbook.decide.diagnose import CODE_CAUSES, Diagnosis, diagnose
-from drillbook.decide.evidence import Evidence
+from drillbook.decide.evidence import Evidence, overall
 from drillbook.decide.plan import Plan
 from drillbook.decide.proof import fresh_proof, proof_for_data
 from drillbook.decide.reset import plan_reset
@@ -42,12 +42,6 @@ class ResetRun(Rollout):
     """Holds the target's lock. Replaces what the plan names, and only after its approval."""
 
     runbook: ClassVar[str] = "reset"
-
-    def observe(self) -> Snapshot:
-        """What runs now, as a table."""
-        self.facts = observe(self.target)
-        self.note("observe", tables.snapshot(self.facts))
-        return self.facts
 
     def confirm(self, facts: Snapshot, scope: str = "auto", source: str = "build") -> Diagnosis:
         """That a reset is what resolves this; with an explicit scope that is the engineer's own word.
@@ -97,9 +91,7 @@ class ResetRun(Rollout):
         self.volumes, self.stamp = volumes, stamp(self.folder.parent, self.scope)
         if volumes != AUTO:
             self.words += (f"volumes={volumes if isinstance(volumes, str) else json.dumps(volumes)}",)
-        if self.cut:
-            refuse_unsafe(self.target, self.facts)
-        return self.show_plan(self.cut.plan if self.cut else self.plan_of(self.facts))
+        return self.planned()
 
     def plan_of(self, facts: Snapshot) -> Plan:
         refuse_unsafe(self.target, facts)
@@ -134,7 +126,7 @@ class ResetRun(Rollout):
         return registry_facts(self.target, reset_pull.references(self.target.stack, facts))
 
     def verify(self) -> None:
-        """The same observation again, held against the plan's promise.
+        """The same observation again, held against the plan's promise; `unknown` where some of that cannot be seen.
 
         Raises:
             CheckFailed: something that the reset should have resolved is still there.
@@ -143,12 +135,11 @@ class ResetRun(Rollout):
         self.keep_evidence("after", found.evidence)
         left = [cause for cause in found.causes if self.scope in CODE and cause.id in CODE_CAUSES]
         checks = [e for e in found.evidence if self.scope == "database" or e.level != "database"]
-        broken = [e for e in checks if e.verdict == "fail" and self._promised(e)]
-        verdict = "fail" if left or broken else "pass"
+        verdict = "fail" if left else overall(e.verdict for e in checks if self._promised(e))
         self.result(plan=self.acted.as_json(), verdict=verdict, steps=self.done, **self.meanwhile())
         view = levels.levels(found) + tables.evidence("After the reset", checks) + self.told_meanwhile()
         self.note("verify", view, verdict=verdict)
-        if verdict != "pass":
+        if verdict == "fail":
             names = ", ".join(c.id for c in left) or "endpoints or services still fail"
             raise CheckFailed(
                 f"the reset is done, but not all is well: {names}",

@@ -32,12 +32,6 @@ class RollbackRun(Rollout):
 
     runbook: ClassVar[str] = "rollback"
 
-    def observe(self) -> Snapshot:
-        """What runs now, as a table."""
-        self.facts = observe(self.target)
-        self.note("observe", tables.snapshot(self.facts))
-        return self.facts
-
     def confirm(self, facts: Snapshot, of: str = NEWEST) -> Diagnosis:
         """That there is a run whose work can be rolled back: the newest that replaced something, or the named one.
 
@@ -74,9 +68,7 @@ class RollbackRun(Rollout):
             SchemaMovedOn: a database has not any more the schema that the kept code ran on.
             NotProven: no fresh proven backup holds what the databases hold now.
         """
-        if self.cut:
-            refuse_unsafe(self.target, self.facts)
-        return self.show_plan(self.cut.plan if self.cut else self.plan_of(self.facts))
+        return self.planned()
 
     def plan_of(self, facts: Snapshot) -> Plan:
         refuse_unsafe(self.target, facts)

@@ -6,6 +6,7 @@ import time
 from typing import Any, ClassVar
 
 from drillbook.decide.plan import Plan
+from drillbook.decide.safety import refuse_unsafe
 from drillbook.errors import EngineDown
 from drillbook.observe import endpoint, engine
 from drillbook.observe.facts import Snapshot
@@ -13,6 +14,7 @@ from drillbook.observe.probe import Probe
 from drillbook.observe.snapshot import observe
 from drillbook.run.resume import ACTED
 from drillbook.run.session import Run
+from drillbook.show import tables
 from drillbook.show.view import View, callout
 
 ENGINE_SECONDS = 90
@@ -23,6 +25,23 @@ class Rollout(Run):
 
     writes: ClassVar[bool] = True
     goes_on: ClassVar[bool] = True
+
+    def observe(self) -> Snapshot:
+        """What runs now, as a table."""
+        self.facts = observe(self.target)
+        self.note("observe", tables.snapshot(self.facts))
+        return self.facts
+
+    def planned(self) -> Plan:
+        """Show the plan that was cut, or the one that what was observed leads to.
+
+        Raises:
+            Refused: it is not safe to act on the target at all; and whatever `plan_of` raises.
+        """
+        if self.cut is None:
+            return self.show_plan(self.plan_of(self.facts))
+        refuse_unsafe(self.target, self.facts)
+        return self.show_plan(self.cut.plan)
 
     def plan_of(self, facts: Snapshot) -> Plan:
         """The plan that *facts* lead to."""

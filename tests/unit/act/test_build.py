@@ -236,8 +236,16 @@ def test_image_that_is_the_source_is_proven(site: Path, monkeypatch: pytest.Monk
     """By its new tag, file by file; which build it tells is what must answer later."""
     link_is_file(site)
     told, here = proven(site, monkeypatch, found())
-    assert told == {"image": IMAGE, "files": 2, "bundled": 1, "differing": 0, "build_id": "b1"}
+    assert told == {
+        "verdict": "pass", "image": IMAGE, "files": 2, "bundled": 1, "differing": 0, "build_id": "b1",
+    }  # fmt: skip
     assert here.state["builds"] == {"app1": "b1"}
+
+
+def test_image_in_which_nothing_can_be_compared_is_unknown(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundle without a manifest: nothing in it differs from the source, and nothing says that it is the source."""
+    told, _ = proven(site, monkeypatch, found(files={"bundle.js": builders.digest("bundle")}, built_from={}))
+    assert (told["verdict"], told["files"], told["differing"]) == ("unknown", 1, 0)
 
 
 @pytest.mark.parametrize(

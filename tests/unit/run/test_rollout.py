@@ -8,14 +8,13 @@ from typing import Any
 
 import builders
 import pytest
+from runs import beginning
 
-from drillbook import home
 from drillbook.act.executor import Context, verb
 from drillbook.act.journal import Journal
 from drillbook.decide.plan import Plan, Step
 from drillbook.errors import NotApproved, StepFailed
 from drillbook.observe.facts import Snapshot
-from drillbook.run.record import Record
 from drillbook.run.resume import ACTED, kept_plan
 from drillbook.run.rollout import Rollout
 
@@ -47,25 +46,10 @@ class Acting(Rollout):
 
 @pytest.fixture
 def begin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Acting]]:
-    """Begins a run at an hour, that resumes another; each gives its lock back at the end."""
-    runs: list[Acting] = []
+    """Begins a run at an hour, that resumes another; each gives its lock back before the next begins."""
     taken.clear()
-
-    def begin(hour: int, resumes: str = "") -> Acting:
-        folder = home.outputs() / "embedded" / f"20251013T{hour:02}0000Z-reset-abc123"
-        folder.mkdir(parents=True)
-        monkeypatch.setenv("DRILLBOOK_RUN_DIR", str(folder))
-        monkeypatch.setenv("DRILLBOOK_RESUME", resumes)
-        for earlier in runs:
-            earlier.close()
-        run = Acting(TARGET, Record.create(folder, "reset", "embedded"), folder)
-        runs.append(run)
-        run.begin()
-        return run
-
-    yield begin
-    for run in runs:
-        run.close()
+    with beginning(monkeypatch, TARGET, Acting) as begin:
+        yield begin
 
 
 def events(run: Acting) -> list[str]:

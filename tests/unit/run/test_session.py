@@ -10,12 +10,11 @@ from typing import Any
 
 import builders
 import pytest
+from runs import beginning
 
-from drillbook import home
 from drillbook.act.journal import Journal
 from drillbook.decide.plan import Plan, Step
 from drillbook.errors import NotApproved, OutOfOrder, Refused, RunbookError
-from drillbook.run.record import Record
 from drillbook.run.session import Run
 
 TARGET = builders.database_target()
@@ -39,21 +38,8 @@ class GoesOn(Run):
 @pytest.fixture
 def begin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Run]]:
     """Begins a run of a class at an hour, that resumes another; each is closed at the end."""
-    runs: list[Run] = []
-
-    def begin(hour: int, resumes: str = "", kind: type[Run] = GoesOn) -> Run:
-        folder = home.outputs() / "embedded" / f"20251013T{hour:02}0000Z-reset-abc123"
-        folder.mkdir(parents=True)
-        monkeypatch.setenv("DRILLBOOK_RUN_DIR", str(folder))
-        monkeypatch.setenv("DRILLBOOK_RESUME", resumes)
-        run = kind(TARGET, Record.create(folder, "reset", "embedded"), folder)
-        runs.append(run)
-        run.begin()
-        return run
-
-    yield begin
-    for run in runs:
-        run.close()
+    with beginning(monkeypatch, TARGET, GoesOn) as begin:
+        yield begin
 
 
 def lines(run: Run, event: str) -> list[dict[str, Any]]:
