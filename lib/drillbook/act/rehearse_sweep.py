@@ -100,15 +100,18 @@ def remove(target: Target, left: Left) -> list[str]:
     canaries = {"label": f"{canary.LABEL}={left.identity}"}
     wrong: list[str] = []
 
-    def each(action: Callable[[Any], object], things: Iterable[Any], name: Callable[[Any], str]) -> list[str]:
-        return _each(action, things, name, wrong)
+    def each(
+        action: Callable[[Any], object], things: Iterable[Any], name: Callable[[Any], str], together: int = 8
+    ) -> list[str]:
+        return _each(action, things, name, wrong, together)
 
     there = [*api.containers(all=True, filters=ours), *api.containers(all=True, filters=canaries)]
     gone = each(lambda row: api.remove_container(row["Id"], v=True, force=True), there, lambda row: row["Names"][0][1:])
     gone += each(lambda row: api.remove_network(row["Id"]), api.networks(filters=ours), lambda row: row["Name"])
     names = [*(row["Name"] for row in api.volumes(filters=ours)["Volumes"] or []), *nameless(left.folder)]
     gone += each(lambda name: api.remove_volume(name, force=True), names, str)
-    gone += each(lambda tag: _untag(api, tag), list(_tags(api, left.project)), str)
+    # One at a time: an engine that removes two images at once loses layers that they share out of its sight.
+    gone += each(lambda tag: _untag(api, tag), list(_tags(api, left.project)), str, together=1)
     if wrong:
         fact = f"of the copy {left.project} could not be removed: {'; '.join(wrong)}"
         raise StepFailed(fact, "the next rehearsal tries again; nothing of the target was touched", wrong)
@@ -117,9 +120,9 @@ def remove(target: Target, left: Left) -> list[str]:
 
 
 def _each(
-    action: Callable[[Any], object], things: Iterable[Any], name: Callable[[Any], str], wrong: list[str]
+    action: Callable[[Any], object], things: Iterable[Any], name: Callable[[Any], str], wrong: list[str], together: int
 ) -> list[str]:
-    """Do *action* to each, several at once; the names of those it was done to. Why it could not goes into *wrong*."""
+    """Do *action* to each, *together* at once; the names of those it was done to. *wrong* gets why it could not."""
     import docker
 
     def attempt(thing: Any) -> str:
@@ -132,7 +135,7 @@ def _each(
             return ""
         return name(thing)
 
-    with ThreadPoolExecutor(max_workers=8) as pool:
+    with ThreadPoolExecutor(max_workers=together) as pool:
         return [done for done in pool.map(attempt, things) if done]
 
 

@@ -51,6 +51,17 @@ class Move:
         return f"it keeps files in a nameless volume at {nameless}" if nameless else ""
 
     @property
+    def keeps_old(self) -> bool:
+        """Whether its old containers stay, stopped, until every endpoint was asked."""
+        return bool(self.old) and not self.idle and not (self.alone and self.recreated)
+
+    @property
+    def tag_was(self) -> str:
+        """The image that the service's tag meant when it was seen; empty where none of it tells, or for a digest."""
+        told = (c.tag_image_id for c in self.old if c.image_ref == self.service.image)
+        return "" if "@" in self.service.image else next(told, "")
+
+    @property
     def down_seconds(self) -> float:
         """How long it is down at the most: until the old one has stopped and the new one is healthy."""
         return 0.0 if not self.alone else self.service.grace_seconds + (self.service.ready_seconds or START_SECONDS)

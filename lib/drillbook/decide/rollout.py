@@ -1,4 +1,4 @@
-"""New containers for old ones: a canary, green beside blue, the switch, the drain; and the way back.
+"""New containers for old ones: a canary, green beside blue, the switch, the drain.
 
 Shared by every plan that replaces containers. Nothing old is removed before everything new was asked.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from drillbook.decide.moves import Move
 from drillbook.decide.plan import Object, Step
+from drillbook.decide.way_back import recreate, switch, way_back
 from drillbook.observe.facts import ContainerFact
 from drillbook.observe.image import seconds
 from drillbook.target import Proxy
@@ -51,21 +52,16 @@ def rollout(
         there[move.name] = _there(move)
     ask = Step("ask-endpoints", "endpoints.answer", "every endpoint", args={"build_id": build, "times": TIMES})
     test = (_test(proxy),) if proxy and beside else ()
-    retired = [_retire(move) for move in moves if _keeps_old(move)]
+    retired = [_retire(move) for move in moves if move.keeps_old]
     steps = (*canaries, *acting, ask, *retired, hold_volumes(volumes))
     turns = tuple(step.id for step in (*acting, ask))
-    back = tuple(_back(moves, compose, proxy))
+    back = tuple(way_back(moves, compose, proxy))
     return Rollout(test, steps, back, turns, tuple(_objects(moves)), _notes(moves, proxy))
-
-
-def _keeps_old(move: Move) -> bool:
-    """Whether its old containers stay, stopped, until every endpoint was asked."""
-    return bool(move.old) and not move.idle and not (move.alone and move.recreated)
 
 
 def _there(move: Move) -> int:
     """How many containers of it there are once it has moved and before the old ones are retired."""
-    old = len(move.old) if move.idle or _keeps_old(move) else 0
+    old = len(move.old) if move.idle or move.keeps_old else 0
     return old + (0 if move.idle else move.replicas)
 
 
@@ -90,14 +86,8 @@ def _tag(move: Move) -> Iterator[Step]:
 
 
 def _retag(move: Move) -> str:
-    before = was(move)
+    before = move.tag_was
     return f"docker tag {before} {move.service.image}" if before else "no container was made from what it meant"
-
-
-def was(move: Move) -> str:
-    """The image that the service's tag meant when the plan was made; empty where none of it tells, or for a digest."""
-    told = (c.tag_image_id for c in move.old if c.image_ref == move.service.image)
-    return "" if "@" in move.service.image else next(told, "")
 
 
 def _beside(move: Move, compose: tuple[str, ...], proxy: Proxy | None) -> list[Step]:
@@ -107,7 +97,7 @@ def _beside(move: Move, compose: tuple[str, ...], proxy: Proxy | None) -> list[S
         last = number == move.replicas
         steps.append(_green(move, compose, number))
         if proxy:
-            steps.append(_switch(f"switch-{move.name}-{number}", proxy))
+            steps.append(switch(f"switch-{move.name}-{number}", proxy))
         leaving = running[number - 1 :] if last else running[number - 1 : number]
         steps += [_drain(container, move) for container in leaving]
     hold = {"service": move.name}
@@ -137,13 +127,6 @@ def _test(proxy: Proxy) -> Step:
     return Step("test-proxy", "proxy.test", proxy.service, args=args, timeout_seconds=60)
 
 
-def _switch(name: str, proxy: Proxy, *, or_stays: bool = False) -> Step:
-    args = {
-        "service": proxy.service, "test": list(proxy.test), "reload": list(proxy.reload), "or_stays": or_stays,
-    }  # fmt: skip
-    return Step(name, "proxy.switch", proxy.service, args=args, timeout_seconds=60)
-
-
 def _drain(container: ContainerFact, move: Move) -> Step:
     return Step(
         f"drain-{container.name}", "service.drain", container.name, ("docker", "stop", container.id),
@@ -155,8 +138,8 @@ def _drain(container: ContainerFact, move: Move) -> Step:
 def _in_place(move: Move, compose: tuple[str, ...]) -> list[Step]:
     if move.idle:
         return [*_tag(move)]
-    swap = _keeps_old(move)
-    argv = _create(move, compose, move.replicas) if swap else _recreate(move, compose, "-d")
+    swap = move.keeps_old
+    argv = _create(move, compose, move.replicas) if swap else recreate(move, compose, "-d")
     args = {"service": move.name, "was": [c.id for c in move.old], "image": move.image}
     becomes = "stopped, not removed" if swap else "recreated; its volumes stay"
     replace = Step(
@@ -166,12 +149,6 @@ def _in_place(move: Move, compose: tuple[str, ...]) -> list[Step]:
         recovers="drillbook run rollback; its image, log and edited files are kept",
     )  # fmt: skip
     return [*_tag(move), replace]
-
-
-def _recreate(move: Move, compose: tuple[str, ...], how: str) -> tuple[str, ...]:
-    """The command that makes its containers anew; as many as there are, where the file asks for another number."""
-    scale = () if move.replicas == move.service.replicas else ("--scale", f"{move.name}={move.replicas}")
-    return (*compose, "up", how, "--pull", "never", "--no-build", "--no-deps", "--force-recreate", *scale, move.name)
 
 
 def _retire(move: Move) -> Step:
@@ -189,31 +166,10 @@ def hold_volumes(volumes: Sequence[str]) -> Step:
     return Step("hold-volumes", "volumes.hold", f"{len(volumes)} volumes", args={"names": list(volumes)})
 
 
-def _back(moves: Sequence[Move], compose: tuple[str, ...], proxy: Proxy | None) -> Iterator[Step]:
-    """Old containers first, then the proxy, and only then the new ones go. Each step may be taken at any time."""
-    for move in moves:
-        ran = [c.id for c in move.old if c.running]
-        anew = bool(move.alone and move.old) and not _keeps_old(move)
-        up = _recreate(move, compose, "-d" if ran else "--no-start") if anew else ()
-        args = {
-            "service": move.name, "tag": move.service.image, "tag_was": was(move), "ran": ran,
-            "was": {c.id: c.image_id for c in move.old if c.running or move.alone},
-            "how": "anew" if anew else "swap" if move.alone else "beside",
-        }  # fmt: skip
-        yield Step(f"back-{move.name}", "service.back", move.name, up, args=args)
-    beside = [move for move in moves if not move.alone]
-    if proxy and beside:
-        yield _switch("switch-back", proxy, or_stays=True)
-    for move in (move for move in moves if _keeps_old(move)):
-        args = {"service": move.name, "was": [c.id for c in move.old], "ran": [c.id for c in move.old if c.running]}
-        yield Step(f"remove-new-{move.name}", "service.remove_new", move.name, args=args)
-    yield Step("hold-endpoints", "endpoints.hold", "what was well before", args={"service": ""})
-
-
 def _objects(moves: Sequence[Move]) -> Iterator[Object]:
     for move in (move for move in moves if not move.idle):
-        step = f"retire-{move.name}" if _keeps_old(move) else f"replace-{move.name}"
-        what = "stopped, removed after every endpoint was asked" if _keeps_old(move) else "recreated"
+        step = f"retire-{move.name}" if move.keeps_old else f"replace-{move.name}"
+        what = "stopped, removed after every endpoint was asked" if move.keeps_old else "recreated"
         for c in move.old:
             yield Object("containers", "container", c.name, step, what, "drillbook run rollback: its image is kept",
                          created=seconds(c.created))  # fmt: skip

@@ -8,7 +8,7 @@ import builders
 import pytest
 
 from drillbook.decide.moves import Move
-from drillbook.decide.rollout import Rollout, rollout, was
+from drillbook.decide.rollout import Rollout, rollout
 from drillbook.target import Proxy
 
 PROXY = Proxy.model_validate(builders.PROXY)
@@ -133,4 +133,4 @@ def test_objects_are_the_containers_with_the_step_that_ends_them() -> None:
 )
 def test_what_the_tag_meant_is_told_by_its_own_containers(changes: dict[str, str], meant: str) -> None:
     """By one that was made from that very name; nothing is guessed."""
-    assert was(Move(builders.service(), (builders.container(**changes),))) == meant
+    assert Move(builders.service(), (builders.container(**changes),)).tag_was == meant
