@@ -1,6 +1,8 @@
 """Strike a real reset at every step of its plan with every kind of fault; print the table; 1 when anything was lost.
 
-PYTHONPATH=lib:tests/unit:tests python -m sweep [KIND …]        two stands side by side; KIND is a part of its name
+PYTHONPATH=lib:tests/unit:tests python -m sweep [KIND …]        KIND is a part of its name
+
+Two stands side by side, and each takes the next kind when it is through with one.
 """
 
 from __future__ import annotations
@@ -25,14 +27,17 @@ def main(words: list[str]) -> int:
     install.ensure_engine()
     images.ensure_images()
     chosen = [f for f in strikes_here() if not words or any(word in f.name for word in words)]
-    beside = [f.name for f in chosen if not f.alone]
-    halves = [beside[0::2], beside[1::2]]
     rows: list[Row] = []
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(at, place, names) for place, names in zip(STANDS, halves, strict=True) if names]
+    context = get_context("spawn")
+    with context.Manager() as shared, ProcessPoolExecutor(2, mp_context=context) as pool:
+        left = shared.Queue()
+        for fault in (f for f in chosen if not f.alone):
+            left.put(fault.name)
+        jobs = [pool.submit(at, place, left) for place in STANDS[: left.qsize()]]
         rows += [row for job in jobs for row in job.result()]
-    if alone := [f.name for f in chosen if f.alone]:
-        rows += at(STANDS[0], alone)
+        for fault in (f for f in chosen if f.alone):
+            left.put(fault.name)
+        rows += at(STANDS[0], left) if left.qsize() else []
     for fault in {f.name for f in FAULTS} - {f.name for f in chosen}:
         print(f"not made here: {fault}")
     return _told(rows)

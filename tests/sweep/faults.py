@@ -31,7 +31,8 @@ class Fault:
 
 
 def _script(stand: Stand, what: str) -> list[str]:
-    return [sys.executable, str(HERE / "strike.py"), what, str(stand.site.directory), stand.site.project]
+    told = (str(stand.site.directory), stand.site.project, stand.target.identity, str(stand.outputs))
+    return [sys.executable, str(HERE / "strike.py"), what, *told]
 
 
 def _mend_proxy(stand: Stand) -> None:
@@ -57,7 +58,7 @@ FAULTS = (
     Fault("kill -9 of the run", ("begun", "acted"), lambda stand: ["kill", "-9", "{runner}"]),
     Fault("SIGTERM", ("within",), lambda stand: ["kill", "-TERM", "{runner}"]),
     Fault("kill of the kernel", ("acted", "within"), lambda stand: ["kill", "-9", "{kernel}"]),
-    Fault("the disk fills", ("begun",), lambda stand: _script(stand, f"disk:{stand.outputs}"), _mend_disk),
+    Fault("the disk fills", ("begun",), lambda stand: _script(stand, "disk"), _mend_disk),
     Fault("failing build", ("begun",), lambda stand: _script(stand, "build"), _mend_build, cuts=False),
     Fault("green never healthy", ("begun",), lambda stand: _script(stand, "unhealthy"), cuts=False),
     Fault("proxy does not parse", ("begun",), lambda stand: _script(stand, "proxy"), _mend_proxy, cuts=False),

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, Queue
 from typing import Any
 
+from drillbook.run.record import settle
 from sweep.faults import FAULTS, Fault
 from sweep.stand import Stand, stand
 
@@ -38,24 +42,31 @@ def swept(stood: Stand, fault: Fault) -> list[Row]:
     """One row for each step of the plan; each run that was cut is resumed, and struck again at the next step."""
     rows, open_run, fingerprint = list[Row](), "", approved(stood)
     for number, step in enumerate(_steps(stood)):
-        began = time.monotonic()
         words = ("--resume", open_run)
         if not open_run:
             words = ("-p", "scope=images", "--approve", fingerprint or approved(stood))
         fingerprint, moment = "", fault.moments[number % len(fault.moments)]
-        record = stood.run("reset", *words, step=step, moment=moment, command=fault.command(stood))
-        struck = (Path(record["folder"]) / "struck").exists()
-        fault.mend(stood)
-        wrong = [] if struck else ["the fault never struck"]
-        if fault.cuts and record["status"] not in ENDS:
-            wrong.append(f"the run went on as {record['status']}")
-        rows.append(_row(stood, fault, step, record, wrong, time.monotonic() - began))
-        print(*cells(rows[-1]), sep=" | ", flush=True)
-        open_run = "" if record["status"] == "succeeded" else str(record["run"])
+        row, open_run = _struck(stood, fault, step, moment, words)
+        rows.append(row)
+        print(*cells(row), sep=" | ", flush=True)
     if open_run:
         rows.append(_ending(stood, fault, open_run))
         print(*cells(rows[-1]), sep=" | ", flush=True)
     return rows
+
+
+def _struck(stood: Stand, fault: Fault, step: str, moment: str, words: tuple[str, ...]) -> tuple[Row, str]:
+    """The row of one run that is struck at *step*, and the run where it is to be resumed."""
+    began = time.monotonic()
+    record = stood.run("reset", *words, step=step, moment=moment, command=fault.command(stood))
+    struck = (Path(record["folder"]) / "struck").exists()
+    fault.mend(stood)
+    record |= settle(Path(record["folder"])).data
+    wrong = [] if struck else ["the fault never struck"]
+    if fault.cuts and record["status"] not in ENDS:
+        wrong.append(f"the run went on as {record['status']}")
+    row = _row(stood, fault, step, record, wrong, time.monotonic() - began)
+    return row, "" if record["status"] == "succeeded" else str(record["run"])
 
 
 def _steps(stood: Stand) -> list[str]:
@@ -66,7 +77,7 @@ def _steps(stood: Stand) -> list[str]:
 
 def _row(stood: Stand, fault: Fault, step: str, record: dict[str, Any], wrong: list[str], seconds: float) -> Row:
     """What is to be said of a run that has ended: *wrong* already, and what the world says."""
-    lost = list(wrong)
+    lost = [*wrong, *record["crude"]]
     try:
         stood.wait()
     except AssertionError as error:
@@ -91,7 +102,14 @@ def cells(row: Row) -> tuple[str, ...]:
     return (row.fault, row.step, row.ended, row.then, row.lost, f"{row.seconds:.1f} s")
 
 
-def at(place: tuple[str, int], names: list[str]) -> list[Row]:
-    """All faults of *names*, one after the other, on a stand of their own."""
+def at(place: tuple[str, int], left: Queue[str]) -> list[Row]:
+    """Fault after fault, on a stand of their own, until *left* names no more."""
+    faults = {fault.name: fault for fault in FAULTS}
     with tempfile.TemporaryDirectory(prefix="drillbook-sweep-") as folder, stand(*place, Path(folder)) as stood:
-        return [row for fault in FAULTS if fault.name in names for row in swept(stood, fault)]
+        return [row for name in _taken(left) for row in swept(stood, faults[name])]
+
+
+def _taken(left: Queue[str]) -> Iterator[str]:
+    with suppress(Empty):
+        while True:
+            yield left.get_nowait()

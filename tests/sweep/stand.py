@@ -56,7 +56,10 @@ class Stand:
     def run(
         self, *words: str, step: str = "", moment: str = "begun", command: list[str] | None = None
     ) -> dict[str, Any]:
-        """`drillbook run …` as a user types it, with a fault at *step*; its record as it is after it has ended."""
+        """`drillbook run …` as a user types it, with a fault at *step*; its record as it is after it has ended.
+
+        `crude` is what no user should have seen of it.
+        """
         armed = {"SWEEP_STEP": step, "SWEEP_MOMENT": moment, "SWEEP_COMMAND": json.dumps(command or [])} if step else {}
         path = os.pathsep.join([str(HOOK), str(HOUSE / "lib")])
         env = {**os.environ, **armed, "DRILLBOOK_OUTPUTS": str(self.outputs), "PYTHONPATH": path}
@@ -66,7 +69,8 @@ class Stand:
         new = sorted(set(self.folders()) - known)
         assert len(new) == 1, f"{argv}: {new}: {done.stderr[-800:]}"
         self._ended(new[0])
-        return {**settle(new[0]).data, "code": done.returncode, "folder": str(new[0])}
+        crude = [line for line in (done.stdout + done.stderr).splitlines() if "Traceback" in line]
+        return {**settle(new[0]).data, "code": done.returncode, "folder": str(new[0]), "crude": crude}
 
     def folders(self) -> list[Path]:
         return [file.parent for file in self.outputs.glob(f"{self.site.project}/*/run.json")]
@@ -119,10 +123,6 @@ class Stand:
         """What of the world is not as it was."""
         now = self.world()
         return [f"{key}: {now[key]} was {self.before[key]}" for key in self.before if now[key] != self.before[key]]
-
-
-def _kept(container: Any) -> str:
-    return container.exec_run(["cat", "/data/kept"]).output.decode()
 
 
 def _ours(name: str, project: str) -> bool:

@@ -1,4 +1,7 @@
-"""Set off one fault: `strike.py WHAT DIRECTORY PROJECT`, run by the hook inside a run."""
+"""Set off one fault: `strike.py WHAT DIRECTORY PROJECT IDENTITY OUTPUTS`, run by the hook inside a run.
+
+Each fault takes them all: the site's folder, its compose project, the target's identity, the disk of its runs.
+"""
 
 from __future__ import annotations
 
@@ -8,32 +11,32 @@ import time
 from pathlib import Path
 
 
-def build(directory: Path, project: str) -> None:
+def build(directory: Path, project: str, identity: str, outputs: Path) -> None:
     """The base image that the build names is not there."""
     env = directory / ".env"
     env.write_text(env.read_text() + "BASE_TAG=gone\n")
 
 
-def proxy(directory: Path, project: str) -> None:
+def proxy(directory: Path, project: str, identity: str, outputs: Path) -> None:
     """Somebody edits the proxy's configuration, and leaves out a bracket."""
     with (directory / "proxy" / "default.conf").open("a") as file:
         file.write("\nserver { listen 81;\n")
 
 
-def unhealthy(directory: Path, project: str) -> None:
+def unhealthy(directory: Path, project: str, identity: str, outputs: Path) -> None:
     """From now on each new container of an app loses the program that its health check calls."""
-    seen = set(_containers(project))
+    seen = set(_containers(project, identity))
     code = (
         "import subprocess, sys, time\nsys.path.insert(0, sys.argv[1])\nimport strike\n"
-        "seen, until = set(sys.argv[3:]), time.monotonic() + 60\n"
+        "seen, until = set(sys.argv[4:]), time.monotonic() + 60\n"
         "while time.monotonic() < until:\n"
-        "    for name in set(strike._containers(sys.argv[2])) - seen:\n"
+        "    for name in set(strike._containers(*sys.argv[2:4])) - seen:\n"
         "        strike._disable(name)\n"
         "        seen.add(name)\n"
         "    time.sleep(0.05)\n"
     )
     folder = str(Path(__file__).resolve().parent)
-    subprocess.Popen([sys.executable, "-c", code, folder, project, *seen], start_new_session=True,
+    subprocess.Popen([sys.executable, "-c", code, folder, project, identity, *seen], start_new_session=True,
                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
 
 
@@ -47,16 +50,16 @@ def _disable(name: str) -> None:
         time.sleep(0.05)
 
 
-def _containers(project: str) -> list[str]:
-    """The ids of the apps' containers and of canaries."""
+def _containers(project: str, identity: str) -> list[str]:
+    """The ids of the project's containers and of the target's canaries."""
     found = []
-    for label in (f"com.docker.compose.project={project}", "drillbook.canary"):
+    for label in (f"com.docker.compose.project={project}", f"drillbook.canary={identity}"):
         argv = ["docker", "ps", "-aq", "--no-trunc", "--filter", f"label={label}"]
         found += subprocess.run(argv, capture_output=True, text=True, check=False).stdout.split()
     return found
 
 
-def engine(directory: Path, project: str) -> None:
+def engine(directory: Path, project: str, identity: str, outputs: Path) -> None:
     """The container engine stops and starts again, and the run goes on meanwhile."""
     code = (
         "from drillbook.act import install\n"
@@ -68,7 +71,7 @@ def engine(directory: Path, project: str) -> None:
     time.sleep(0.5)
 
 
-def disk(outputs: Path) -> None:
+def disk(directory: Path, project: str, identity: str, outputs: Path) -> None:
     """Everything that is free on the disk of the runs is written full."""
     with (outputs / "filler").open("wb", buffering=0) as file:
         try:
@@ -85,8 +88,6 @@ def disk(outputs: Path) -> None:
 
 
 if __name__ == "__main__":
-    what, where, name = sys.argv[1:]
-    if what.startswith("disk:"):
-        disk(Path(what.removeprefix("disk:")))
-    else:
-        {"build": build, "proxy": proxy, "unhealthy": unhealthy, "engine": engine}[what](Path(where), name)
+    what, where, name, target, runs = sys.argv[1:]
+    faults = {"build": build, "proxy": proxy, "unhealthy": unhealthy, "engine": engine, "disk": disk}
+    faults[what](Path(where), name, target, Path(runs))

@@ -182,5 +182,7 @@ def _notes(moves: Sequence[Move], proxy: Proxy | None) -> tuple[str, ...]:
         said.append("no stack.proxy is declared: the switch rests on the names that the proxy resolves itself")
     said += [f"{m.name} is replaced in place, down for up to {m.down_seconds:.0f} s: {m.alone}"
              for m in moves if m.alone and not m.idle]  # fmt: skip
+    said += [f"{m.name} stays at {m.replicas} containers, where the compose file asks for {m.service.replicas}"
+             for m in moves if m.replicas != m.service.replicas and not m.idle]  # fmt: skip
     said += [f"{m.name} is not started: its work is done, or it asks for no container" for m in moves if m.idle]
     return tuple(said)

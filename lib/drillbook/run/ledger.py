@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +45,17 @@ def enter(folder: Path) -> dict[str, Any] | None:
 
 
 def settle_all(target: str = "") -> list[Record]:
-    """All runs, or *target*'s, newest first; those found dead are settled, those not entered are entered."""
+    """All runs, or *target*'s, newest first; those found dead are settled, those not entered are entered.
+
+    What cannot be written, for the disk is full or the folder is somebody else's, is left for the next look.
+    """
     records = []
     entered = {entry.get("run") for entry in map(_parse, _lines()) if entry}
     for folder in reversed(folders(target)):
         record = settle(folder)
         if record.run not in entered and record.status != "running":
-            _enter_late(record)
+            with suppress(OSError):
+                _enter_late(record)
         records.append(record)
     return records
 

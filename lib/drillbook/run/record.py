@@ -6,6 +6,7 @@ import json
 import platform
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -142,7 +143,9 @@ def settle(folder: Path) -> Record:
     """The record in *folder*; a running one whose process is provably gone becomes `aborted`.
 
     Changes such a record only. It never says more than is known: when the run
-    ended and with what exit code stays unknown.
+    ended and with what exit code stays unknown. Where it cannot be written, for
+    the disk is full or the folder is somebody else's, what is given says so all
+    the same, and the next look writes it.
     """
     record = Record.load(folder)
     if record.status == "running" and gone(record.holder):
@@ -153,5 +156,6 @@ def settle(folder: Path) -> Record:
             "fact": f"the process of this run is gone, and it left no end{where}",
             "hint": f"look at what there is now with 01-diagnose; then resume with --resume {record.run}",
         }
-        record.update(status="aborted", reason="process died", step=step, error=error)
+        with suppress(OSError):
+            record.update(status="aborted", reason="process died", step=step, error=error)
     return record

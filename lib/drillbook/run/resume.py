@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drillbook.act.journal import Journal
 from drillbook.decide.plan import Plan
-from drillbook.errors import Refused
+from drillbook.errors import Refused, RunbookError
 from drillbook.run.record import Record
 from drillbook.target import Target
 
@@ -97,6 +98,22 @@ def _refuse_later(folder: Path, target: Target, fingerprint: str) -> None:
             raise Refused(f"{other.name} has acted on {target.name} since {folder.name} was cut", AGAIN)
         if used and Record.load(other).status == "succeeded":
             raise Refused(f"{other.name} has carried out the plan of {folder.name} to its end", AGAIN)
+
+
+def left_open(target_folder: Path, target: Target, runbooks: Iterable[str]) -> tuple[str, Cut] | None:
+    """The newest of *runbooks*' runs on *target* and what it left to do; None where nothing of it can be resumed.
+
+    Changes nothing.
+    """
+    acted = [(folder, runbook) for runbook in runbooks for folder in newest(target_folder, runbook)[:1]]
+    if not acted:
+        return None
+    folder, runbook = max(acted, key=lambda pair: pair[0].name)
+    try:
+        left = cut(folder, target, runbook)
+    except RunbookError:  # it came to its end, is of another target, or is not whole: no new plan waits for it
+        return None
+    return (runbook, left) if left else None
 
 
 def newest(target_folder: Path, runbook: str) -> list[Path]:

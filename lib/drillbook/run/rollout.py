@@ -12,12 +12,14 @@ from drillbook.observe import endpoint, engine
 from drillbook.observe.facts import Snapshot
 from drillbook.observe.probe import Probe
 from drillbook.observe.snapshot import observe
-from drillbook.run.resume import ACTED
+from drillbook.run.resume import ACTED, left_open
 from drillbook.run.session import Run
 from drillbook.show import tables
 from drillbook.show.view import View, callout
 
 ENGINE_SECONDS = 90
+ROLLOUTS = ("reset", "rollback")
+"""The runbooks whose runs replace containers."""
 
 
 class Rollout(Run):
@@ -39,9 +41,21 @@ class Rollout(Run):
             Refused: it is not safe to act on the target at all; and whatever `plan_of` raises.
         """
         if self.cut is None:
-            return self.show_plan(self.plan_of(self.facts))
+            plan = self.plan_of(self.facts)
+            self._tell_left_open()
+            return self.show_plan(plan)
         refuse_unsafe(self.target, self.facts)
         return self.show_plan(self.cut.plan)
+
+    def _tell_left_open(self) -> None:
+        """A new plan takes what a cut run left for what is meant to be there; whoever approves it is told so first."""
+        if found := left_open(self.folder.parent, self.target, ROLLOUTS):
+            runbook, left = found
+            where = f" at step {left.at}" if left.at else ""
+            said = (f"{left.run} was approved and did not come to its end{where}: {len(left.done)} of "
+                    f"{len(left.plan.steps)} steps are done. drillbook run {runbook} --resume {left.run} goes on with "
+                    "it. The plan below begins anew, from what is there now.")  # fmt: skip
+            self.note("left-open", callout("warning", "A run was left unfinished", said), run=left.run, at=left.at)
 
     def plan_of(self, facts: Snapshot) -> Plan:
         """The plan that *facts* lead to."""

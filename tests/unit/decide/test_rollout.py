@@ -134,3 +134,11 @@ def test_objects_are_the_containers_with_the_step_that_ends_them() -> None:
 def test_what_the_tag_meant_is_told_by_its_own_containers(changes: dict[str, str], meant: str) -> None:
     """By one that was made from that very name; nothing is guessed."""
     assert Move(builders.service(), (builders.container(**changes),)).tag_was == meant
+
+
+@pytest.mark.parametrize(("asked", "said"), [(1, True), (2, False)])
+def test_other_number_of_containers_than_the_file_asks_for_is_said(asked: int, said: bool) -> None:
+    """Somebody scaled it, or a run was cut: the plan keeps the number, and whoever approves it reads so."""
+    move = Move(builders.service("app1", replicas=asked), builders.replicas(2, "app1"), replicas=2)
+    told = [note for note in rolled(move).notes if "asks for" in note]
+    assert told == ([f"app1 stays at 2 containers, where the compose file asks for {asked}"] if said else [])

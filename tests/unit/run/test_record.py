@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -154,3 +155,20 @@ def test_a_dead_run_is_settled_and_entered() -> None:
     record.update(pid=was.pid, pid_started=was.pid_started)
     assert [found.status for found in ledger.settle_all()] == ["aborted"]
     assert ledger.verify() == []
+
+
+def test_full_disk_hides_no_dead_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told as what it is, though nothing of that can be written; once there is room, it is."""
+    record = begun()
+    record.update(**vars(dead()))
+    with monkeypatch.context() as full:
+        full.setattr("drillbook.act.durable.replace", _full)
+        full.setattr("drillbook.run.ledger._append", _full)
+        assert [(found.run, found.status) for found in ledger.settle_all()] == [(record.run, "aborted")]
+    assert (Record.load(record.folder).status, ledger.verify()) == ("running", [])
+    assert [found.status for found in ledger.settle_all()] == ["aborted"]
+    assert Record.load(record.folder).status == "aborted"
+
+
+def _full(*words: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

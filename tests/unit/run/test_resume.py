@@ -16,7 +16,7 @@ from drillbook.decide.plan import Plan
 from drillbook.decide.reset import plan_reset
 from drillbook.errors import Refused, RunbookError
 from drillbook.run.record import Record
-from drillbook.run.resume import ACTED, Cut, cut, newest
+from drillbook.run.resume import ACTED, Cut, cut, left_open, newest
 
 TARGET = builders.target(stack=builders.stack(proxy=builders.PROXY))
 PLAN = plan_reset(TARGET, builders.stale_artifact(), "images", builders.backup(), builders.COMMANDS)
@@ -266,3 +266,25 @@ def test_newest_are_those_that_used_an_approval() -> None:
     place = home.outputs() / "connect"
     assert newest(place, "reset") == [third, first]
     assert newest(home.outputs() / "nobody", "reset") == []
+
+
+def test_run_left_open_is_the_newest_that_can_be_resumed() -> None:
+    """Of all runbooks together: an older cut one is no business of a new plan once a later run came to its end."""
+    first = run(1)
+    place = first.parent
+    found = left_open(place, TARGET, ("reset", "rollback"))
+    assert found is not None
+    assert (found[0], found[1].run, found[1].at) == ("reset", first.name, "build-images")
+    second = run(2, replace(PLAN, runbook="rollback"), runbook="rollback")
+    found = left_open(place, TARGET, ("reset", "rollback"))
+    assert found is not None
+    assert (found[0], found[1].run) == ("rollback", second.name)
+    run(3, OTHER, "succeeded")
+    assert left_open(place, TARGET, ("reset", "rollback")) is None
+    assert left_open(home.outputs() / "nobody", TARGET, ("reset", "rollback")) is None
+
+
+def test_record_that_is_not_whole_holds_no_new_plan_up() -> None:
+    """Nothing of it can be resumed, so there is nothing to tell; a new plan is made all the same."""
+    (run(1) / "run.json").write_text("{")
+    assert left_open(home.outputs() / "connect", TARGET, ("reset",)) is None

@@ -160,3 +160,22 @@ def test_run_that_was_resumed_to_its_end_is_not_resumed_again(begin: Callable[..
     for done in (earlier, run):
         with pytest.raises(Exception, match="to its end"):
             begin(3 if done is earlier else 4, done.folder.name)
+
+
+def test_new_plan_tells_of_a_run_that_was_left_unfinished(begin: Callable[..., Acting]) -> None:
+    """Whoever approves the new plan has read first how to go on with the old one; after its end nothing is said."""
+    earlier = cut_run(begin)
+
+    def told(number: int) -> str:
+        run = begin(number)
+        run.facts = Snapshot("embedded", "")
+        run.planned()
+        lines = list(Journal(run.folder / "journal.jsonl").lines())
+        return next((line["run"] for line in lines if line.get("section") == "left-open"), "")
+
+    assert told(2) == earlier.folder.name
+    resumed = begin(3, earlier.folder.name)
+    resumed.approve(PLAN)
+    resumed.act(PLAN)
+    resumed.record.finish("succeeded", 0)
+    assert told(4) == ""
