@@ -19,10 +19,10 @@ from drillbook import __version__
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import cleanup, finish, guarded, undo
 from drillbook.act.opened import OPENED, OWNER, sweep
-from drillbook.act.owner import is_gone, ourselves
 from drillbook.act.vault_lock import vault_lock
 from drillbook.decide.plan import Step
 from drillbook.errors import RunbookError, VaultError
+from drillbook.observe.owner import is_gone, ourselves
 from drillbook.vault import age
 from drillbook.vault import manifest as manifests
 from drillbook.vault.catalog import PARTIAL, UNDER_WAY, Vault

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from drillbook.errors import BadParameters
-from drillbook.observe import engine, held, kept
+from drillbook.observe import engine, held, kept, strangers
 from drillbook.target import Target
 
 BUILT = ("app1", "app2", "scraper")
@@ -20,7 +20,7 @@ def claim(target: Target, port: int) -> None:
         BadParameters: someone else's containers, volumes or server have them.
     """
     api, project = engine.client(target).api, target.name
-    labelled = api.containers(all=True, filters={"label": f"{engine.PROJECT}={project}"})
+    labelled = api.containers(all=True, filters={"label": [f"{engine.PROJECT}={project}", strangers.HASH]})
     others = {row["Labels"].get(f"{engine.PROJECT}.working_dir", "?") for row in labelled} - {str(target.directory)}
     if others:
         raise BadParameters(f"the compose project {project} belongs to {', '.join(sorted(others))}", "use another name")

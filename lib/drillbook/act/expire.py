@@ -9,11 +9,11 @@ from typing import Any
 from drillbook.act.copies import second
 from drillbook.act.executor import Context, verb
 from drillbook.act.guard import guarded
-from drillbook.act.owner import ourselves
 from drillbook.act.vault_lock import vault_lock
 from drillbook.decide.plan import Step
 from drillbook.decide.retention import Kept, expired
 from drillbook.errors import RunbookError
+from drillbook.observe.owner import ourselves
 from drillbook.target import Target
 from drillbook.vault import manifest as manifests
 from drillbook.vault.catalog import OBJECTS, UNDER_WAY, Backup, Vault

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from drillbook.act.owner import is_gone, ourselves
 from drillbook.errors import VaultError
+from drillbook.observe.owner import is_gone, ourselves
 from drillbook.target import Target
 from drillbook.vault.catalog import OBJECTS, Backup, keys_of
 from drillbook.vault.publish import fetch

@@ -12,11 +12,11 @@ from typing import Any
 from drillbook.act import durable
 from drillbook.act.executor import Context
 from drillbook.act.netns import Net
-from drillbook.act.owner import ourselves
 from drillbook.decide.rehearse_config import Copied, copied
 from drillbook.decide.rehearse_making import Making
 from drillbook.decide.rehearse_target import copy_target
 from drillbook.errors import RunbookError
+from drillbook.observe.owner import ourselves
 from drillbook.target import Target
 
 STATE = "rehearsal"

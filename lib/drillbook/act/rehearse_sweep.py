@@ -16,13 +16,13 @@ from typing import Any
 from drillbook import home
 from drillbook.act import canary
 from drillbook.act.executor import Context, verb
-from drillbook.act.owner import is_gone, ourselves
 from drillbook.act.rehearsal import FOLDER, KEPT, LABEL, NAMELESS, OWNER
 from drillbook.act.scratch_marks import KEPT_SECONDS
 from drillbook.decide.plan import Step
 from drillbook.decide.rehearse_making import is_copy
 from drillbook.errors import Locked, StepFailed
 from drillbook.observe import engine
+from drillbook.observe.owner import is_gone, ourselves
 from drillbook.target import Target
 
 

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from drillbook.act.owner import is_gone, ourselves
+from drillbook.observe.owner import is_gone, ourselves
 
 LABEL = "drillbook.scratch"
 NAME = "drillbook-scratch-"

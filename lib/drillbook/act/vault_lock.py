@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from drillbook.act.journal import now
-from drillbook.act.owner import is_gone, ourselves
 from drillbook.errors import Locked, VaultError
+from drillbook.observe.owner import is_gone, ourselves
 from drillbook.vault.store import Store
 
 NAME = ".lock.json"

@@ -21,13 +21,13 @@ from drillbook.errors import RunbookError, StepFailed
 from drillbook.observe import engine
 from drillbook.observe.command import environment, run_checked
 from drillbook.observe.held import users
+from drillbook.observe.helper import LABEL
 from drillbook.observe.kept import VOLUME as KEPT
 from drillbook.observe.volumes import Listing
 from drillbook.target import secret
 
-HELPER = "drillbook.helper"
 CLEARING, MADE = "volumes_clearing", "volumes_made"
-HELPER_SECONDS = 600
+CLEARING_SECONDS = 600
 POLL_SECONDS = 0.3
 AGAIN = "plan again: the new plan keeps what is there now under a name of its own"
 
@@ -73,11 +73,11 @@ def _swept(client: Any, volume: str) -> None:
     """The helpers that a killed reset of *volume* left are gone: what still clears is waited for."""
     import docker
 
-    for row in client.api.containers(all=True, filters={"label": HELPER}):
-        if row["Labels"][HELPER].startswith(volume_aside(volume)):
+    for row in client.api.containers(all=True, filters={"label": LABEL}):
+        if row["Labels"][LABEL].startswith(volume_aside(volume)):
             with suppress(docker.errors.NotFound):
                 if row["State"] == "running":
-                    client.api.wait(row["Id"], timeout=HELPER_SECONDS)
+                    client.api.wait(row["Id"], timeout=CLEARING_SECONDS)
                 client.api.remove_container(row["Id"], v=True)
 
 

@@ -7,13 +7,14 @@ import json
 import os
 import tarfile
 from collections.abc import Container, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from drillbook.errors import RunbookError
 from drillbook.observe.digests import key_of, recall, remember
 from drillbook.observe.facts import FilesFact
+from drillbook.observe.helper import helper
 from drillbook.observe.names import printable
 from drillbook.observe.tar_stream import CHUNK, members
 from drillbook.target import Code
@@ -83,7 +84,7 @@ def image_files(engine: Any, image: str, service: str, code: Code) -> FilesFact:
 
 
 def _look(engine: Any, image: str, code: Code) -> dict[str, Any]:
-    with helper(engine, image) as container:
+    with helper(engine.api, image, "digest") as container:
         found = archive(engine, container, code.image, {code.manifest, code.build_id})
     sources, build_id = told_by(found.wanted.get(code.manifest, b""), found.wanted.get(code.build_id, b""))
     return {"files": found.files, "stamps": found.stamps, "built_from": sources, "build_id": build_id}
@@ -106,27 +107,6 @@ def spoken_for(what: str) -> Iterator[None]:
     except (docker.errors.DockerException, requests.RequestException, OSError, tarfile.TarError) as error:
         said = getattr(error, "explanation", None) or str(error) or type(error).__name__
         raise RunbookError(f"{what} could not be read: {said}", "run this again; nothing was changed") from error
-
-
-@contextmanager
-def helper(engine: Any, image: str) -> Iterator[str]:
-    """A container of *image* that is created and never started; it is removed, with its anonymous volumes."""
-    labels = {"drillbook.helper": "digest"}
-    made = engine.api.create_container(image, command=["true"], labels=labels)
-    try:
-        yield str(made["Id"])
-    finally:
-        with suppress_gone():
-            engine.api.remove_container(made["Id"], v=True, force=True)
-
-
-@contextmanager
-def suppress_gone() -> Iterator[None]:
-    """Someone else removed it first: that is what was wanted."""
-    import docker
-
-    with suppress(docker.errors.NotFound):
-        yield
 
 
 def archive(engine: Any, container: str, folder: str, wanted: Container[str]) -> Found:

@@ -10,6 +10,7 @@ from typing import Any
 from drillbook.errors import RunbookError
 from drillbook.observe import engine, redis
 from drillbook.observe.facts import ContainerFact, HeldFact, Snapshot
+from drillbook.observe.helper import LABEL
 from drillbook.observe.tar_stream import members
 from drillbook.observe.volumes import archive, window
 from drillbook.target import Target, Volume, secret
@@ -98,7 +99,7 @@ def _others(client: Any, snapshot: Snapshot, name: str) -> tuple[str, ...]:
 def users(client: Any, volume: str) -> Sequence[dict[str, Any]]:
     """The running containers, anybody's, that mount *volume*; without helpers of ours."""
     rows: Iterable[dict[str, Any]] = client.api.containers(filters={"volume": volume})
-    return [row for row in rows if "drillbook.helper" not in (row.get("Labels") or {})]
+    return [row for row in rows if LABEL not in (row.get("Labels") or {})]
 
 
 def _stopped(client: Any, target: Target, name: str) -> tuple[str, ...]:

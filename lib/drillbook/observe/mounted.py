@@ -9,7 +9,8 @@ from typing import Any
 from drillbook.observe import inside, openat
 from drillbook.observe.asked import file_of, stat_of
 from drillbook.observe.facts import ContainerFact, FilesFact, Mount
-from drillbook.observe.files import MANIFEST_LIMIT, archive, suppress_gone
+from drillbook.observe.files import MANIFEST_LIMIT, archive
+from drillbook.observe.helper import helper
 from drillbook.target import Code
 
 READ_BYTES = 64 << 20
@@ -121,14 +122,8 @@ def _from_helper(look: Look, cover: str, mount: Mount) -> None:
     origin = mount.name or mount.source
     bind = Bind(mount.destination, origin, type=kind, read_only=True, no_copy=mount.kind == "volume")
     host = api.create_host_config(mounts=[bind])
-    made = api.create_container(
-        look.container.image_id, command=["true"], labels={"drillbook.helper": "mount"}, host_config=host
-    )
-    try:
-        found = archive(look.engine, made["Id"], mount.destination, ())
-    finally:
-        with suppress_gone():
-            api.remove_container(made["Id"], v=True, force=True)
+    with helper(api, look.container.image_id, "mount", host_config=host) as made:
+        found = archive(look.engine, made, mount.destination, ())
     for name, digest in found.files.items():
         below = _below(look, cover, mount, name)
         if below is not None:

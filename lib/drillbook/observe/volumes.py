@@ -11,6 +11,7 @@ from typing import Any, Literal
 from drillbook.errors import RunbookError
 from drillbook.observe import engine
 from drillbook.observe.facts import ContainerFact
+from drillbook.observe.helper import helper
 from drillbook.observe.tar_stream import members
 from drillbook.target import Target
 
@@ -89,13 +90,8 @@ def window(client: Any, image_id: str, volume: str, mode: Literal["ro", "rw"], l
     Changes nothing that lasts.
     """
     host = client.api.create_host_config(binds={volume: {"bind": PLACE, "mode": mode}}, network_mode="none")
-    made = client.api.create_container(
-        image_id, command=["true"], entrypoint=["true"], host_config=host, labels={"drillbook.helper": label}
-    )
-    try:
-        yield made["Id"]
-    finally:
-        client.api.remove_container(made["Id"], v=True, force=True)
+    with helper(client.api, image_id, label, host_config=host, entrypoint=["true"]) as made:
+        yield made
 
 
 def archive(client: Any, container: str) -> Iterator[bytes]:

@@ -284,7 +284,7 @@ def dead_owner() -> str:
     """What a process that runs no more wrote into its folder."""
     import json
 
-    from drillbook.act.owner import ourselves
+    from drillbook.observe.owner import ourselves
 
     return json.dumps({**ourselves(), "pid_started": "1"})
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from drillbook.act.owner import ourselves
 from drillbook.act.rehearsal import KEPT, LABEL
 from drillbook.act.rehearse_sweep import Left, _untag, is_copy_tag
 from drillbook.act.scratch_marks import KEPT_SECONDS
+from drillbook.observe.owner import ourselves
 
 TAG = "connect-rehearsal-0a1b2c-app1:latest"
 DEAD = {**ourselves(), "pid": "1", "pid_started": "then"}

@@ -19,7 +19,6 @@ from drillbook.act import backup as backups
 from drillbook.act.client_tools import require
 from drillbook.act.cluster import Cluster
 from drillbook.act.opened import sweep
-from drillbook.act.owner import ourselves
 from drillbook.decide.backup import plan_backup
 from drillbook.decide.plan import Plan, Step
 from drillbook.decide.restore import plan_restore
@@ -27,6 +26,7 @@ from drillbook.errors import CheckFailed, DatabaseDown, RunbookError, StepFailed
 from drillbook.observe import binaries
 from drillbook.observe.data import data_facts
 from drillbook.observe.database import contents
+from drillbook.observe.owner import ourselves
 from drillbook.target import Target, parse_target
 from drillbook.vault import manifest as manifests
 from drillbook.vault.catalog import Backup, Vault

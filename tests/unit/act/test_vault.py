@@ -19,12 +19,12 @@ from drillbook.act import backup as backups
 from drillbook.act import copies
 from drillbook.act.cluster import Cluster
 from drillbook.act.opened import opened
-from drillbook.act.owner import ourselves
 from drillbook.act.vault_lock import NAME, vault_lock
 from drillbook.decide.backup import plan_backup
 from drillbook.errors import CheckFailed, Locked, VaultError
 from drillbook.observe.data import data_facts
 from drillbook.observe.database import contents
+from drillbook.observe.owner import ourselves
 from drillbook.target import Target, parse_target
 from drillbook.vault.catalog import UNDER_WAY, Vault
 from drillbook.vault.store import store_at
