@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +51,15 @@ def _mend_disk(stand: Stand) -> None:
     (stand.outputs / "filler").unlink(missing_ok=True)
 
 
+def _mend_unhealthy(stand: Stand) -> None:
+    """Whoever spoils new containers does so in this run alone."""
+    told = stand.outputs / "saboteur"
+    if told.exists():
+        with suppress(ProcessLookupError):
+            os.kill(int(told.read_text()), signal.SIGKILL)
+        told.unlink()
+
+
 def _mend_engine(stand: Stand) -> None:
     install.ensure_engine(lambda line: None)
     stand.wait()
@@ -60,7 +71,7 @@ FAULTS = (
     Fault("kill of the kernel", ("acted", "within"), lambda stand: ["kill", "-9", "{kernel}"]),
     Fault("the disk fills", ("begun",), lambda stand: _script(stand, "disk"), _mend_disk),
     Fault("failing build", ("begun",), lambda stand: _script(stand, "build"), _mend_build, cuts=False),
-    Fault("green never healthy", ("begun",), lambda stand: _script(stand, "unhealthy"), cuts=False),
+    Fault("green never healthy", ("begun",), lambda stand: _script(stand, "unhealthy"), _mend_unhealthy, cuts=False),
     Fault("proxy does not parse", ("begun",), lambda stand: _script(stand, "proxy"), _mend_proxy, cuts=False),
     Fault("engine restart", ("begun",), lambda stand: _script(stand, "engine"), _mend_engine, cuts=False, alone=True),
 )

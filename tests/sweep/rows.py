@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -106,7 +107,11 @@ def at(place: tuple[str, int], left: Queue[str]) -> list[Row]:
     """Fault after fault, on a stand of their own, until *left* names no more."""
     faults = {fault.name: fault for fault in FAULTS}
     with tempfile.TemporaryDirectory(prefix="drillbook-sweep-") as folder, stand(*place, Path(folder)) as stood:
-        return [row for name in _taken(left) for row in swept(stood, faults[name])]
+        try:
+            return [row for name in _taken(left) for row in swept(stood, faults[name])]
+        except Exception:
+            traceback.print_exc()  # at once: the other stand may go on for long
+            raise
 
 
 def _taken(left: Queue[str]) -> Iterator[str]:

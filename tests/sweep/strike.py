@@ -36,8 +36,14 @@ def unhealthy(directory: Path, project: str, identity: str, outputs: Path) -> No
         "    time.sleep(0.05)\n"
     )
     folder = str(Path(__file__).resolve().parent)
-    subprocess.Popen([sys.executable, "-c", code, folder, project, identity, *seen], start_new_session=True,
-                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    pid = _loose(code, folder, project, identity, *seen)
+    (outputs / "saboteur").write_text(str(pid))
+
+
+def _loose(code: str, *words: str) -> int:
+    """Run *code* beside all this, and go on; its process id."""
+    argv, nowhere = [sys.executable, "-c", code, *words], subprocess.DEVNULL
+    return subprocess.Popen(argv, start_new_session=True, stdin=nowhere, stdout=nowhere, stderr=nowhere).pid
 
 
 def _disable(name: str) -> None:
@@ -66,8 +72,7 @@ def engine(directory: Path, project: str, identity: str, outputs: Path) -> None:
         "install.stop_engine(lambda line: None)\n"
         "install.ensure_engine(lambda line: None)\n"
     )
-    subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stdin=subprocess.DEVNULL,
-                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    _loose(code)
     time.sleep(0.5)
 
 
