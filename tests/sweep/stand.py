@@ -108,7 +108,8 @@ class Stand:
     def world(self) -> dict[str, Any]:
         """All that no fault may cost: rows, jobs, volumes, and everything that is somebody else's."""
         engine, project = docker.from_env(), self.site.project
-        strangers = [c for c in engine.containers.list(all=True) if c.labels.get("sweep.stranger") == project]
+        theirs = {"label": f"sweep.stranger={project}"}
+        strangers = engine.containers.list(all=True, filters=theirs, ignore_removed=True)
         return {
             "content": held(self.target),
             "volumes": sorted(v.name for v in engine.volumes.list() if _ours(v.name, project)),
@@ -116,7 +117,7 @@ class Stand:
             "kept": sorted(
                 c.exec_run(["cat", "/data/kept"]).output.decode() for c in strangers if c.status == "running"
             ),
-            "images": sorted(t for i in engine.images.list() for t in i.tags if t.startswith(f"stranger-{project}")),
+            "images": sorted(t for row in engine.api.images(f"stranger-{project}") for t in row["RepoTags"]),
         }
 
     def lost(self) -> list[str]:
