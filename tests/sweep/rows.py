@@ -66,6 +66,8 @@ def _struck(stood: Stand, fault: Fault, step: str, moment: str, words: tuple[str
     wrong = [] if struck else ["the fault never struck"]
     if fault.cuts and record["status"] not in ENDS:
         wrong.append(f"the run went on as {record['status']}")
+    if record["status"] == "refused":
+        wrong.append(f"refused: {record['error']['fact']}")
     row = _row(stood, fault, step, record, wrong, time.monotonic() - began)
     return row, "" if record["status"] == "succeeded" else str(record["run"])
 

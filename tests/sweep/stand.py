@@ -32,7 +32,7 @@ HOOK = Path(__file__).resolve().parent / "hook"
 DISK_MEGABYTES = 96
 STRANGER = """x-all: &all {{image: "{image}", init: true, labels: {{sweep.stranger: "{project}"}}}}
 services:
-  keeper: {{<<: *all, command: [sleep, infinity], volumes: ["kept:/data"]}}
+  keeper: {{<<: *all, command: [sleep, infinity], restart: always, volumes: ["kept:/data"]}}
   idle: {{<<: *all, command: ["true"]}}
 volumes:
   kept:

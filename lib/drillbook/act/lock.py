@@ -129,12 +129,19 @@ class TargetLock:
         self.taken_over = dead
 
     def _create(self, client: DockerClient) -> dict[str, str]:
-        """Create the volume unless it is there; what the one that is there now says."""
-        from docker.errors import DockerException
+        """Create the volume unless it is there; what the one that is there now says.
+
+        It is looked at in a second request: of a volume that was there before the engine was started anew, the
+        answer to the first one tells no labels. One that goes between the two says nothing, and is held.
+        """
+        from docker.errors import DockerException, NotFound
 
         labels = {f"{LABEL}{key}": str(value) for key, value in self.said.items()}
         try:
-            volume = client.volumes.create(self.volume, labels=labels)
+            client.volumes.create(self.volume, labels=labels)
+            volume = client.volumes.get(self.volume)
+        except NotFound:
+            return {}
         except DockerException as error:
             raise EngineDown(
                 f"the lock volume {self.volume} cannot be made: {error}", "run drillbook doctor"

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
+from docker.models.volumes import VolumeCollection
 
 from drillbook.act import holder
 from drillbook.act.lock import TargetLock, lock
@@ -125,6 +127,26 @@ def test_a_lock_of_a_dead_holder_is_taken_over(stacked: Target) -> None:
         assert held.taken_over["run"] == "run-0"
         assert labels(stacked)["drillbook.lock.run"] == "run-1"
     assert labels(stacked) == {}
+
+
+@pytest.mark.docker
+def test_holder_is_known_after_the_engine_was_started_anew(stacked: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers a create with the volume that is there, and tells none of the labels that it has."""
+    real = VolumeCollection.create
+
+    def bare(self: VolumeCollection, *words: Any, **more: Any) -> Any:
+        found = real(self, *words, **more)
+        found.attrs["Labels"] = None
+        return found
+
+    monkeypatch.setattr(VolumeCollection, "create", bare)
+    ghost = TargetLock(stacked, "run-0", "x")
+    ghost.said.update({key: str(value) for key, value in asdict(dead()).items()})
+    ghost.acquire()
+    ghost._release_file()
+    with lock(stacked, "run-1", "y") as held:
+        assert held.taken_over is not None
+        assert held.taken_over["run"] == "run-0"
 
 
 @pytest.mark.docker
