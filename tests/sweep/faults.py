@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,16 +52,26 @@ def _mend_disk(stand: Stand) -> None:
     (stand.outputs / "filler").unlink(missing_ok=True)
 
 
+def _saboteur(stand: Stand) -> int:
+    """The process that a fault left at work, 0 where there is none."""
+    told = stand.outputs / "saboteur"
+    pid = int(told.read_text()) if told.exists() else 0
+    told.unlink(missing_ok=True)
+    return pid
+
+
 def _mend_unhealthy(stand: Stand) -> None:
     """Whoever spoils new containers does so in this run alone."""
-    told = stand.outputs / "saboteur"
-    if told.exists():
+    if pid := _saboteur(stand):
         with suppress(ProcessLookupError):
-            os.kill(int(told.read_text()), signal.SIGKILL)
-        told.unlink()
+            os.kill(pid, signal.SIGKILL)
 
 
 def _mend_engine(stand: Stand) -> None:
+    """Whoever stops the engine has started it again by himself, or else it is started."""
+    pid, until = _saboteur(stand), time.monotonic() + 120
+    while pid and Path(f"/proc/{pid}").exists() and time.monotonic() < until:
+        time.sleep(0.2)
     install.ensure_engine(lambda line: None)
     stand.wait()
 

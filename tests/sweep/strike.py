@@ -5,6 +5,7 @@ Each fault takes them all: the site's folder, its compose project, the target's 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -36,14 +37,15 @@ def unhealthy(directory: Path, project: str, identity: str, outputs: Path) -> No
         "    time.sleep(0.05)\n"
     )
     folder = str(Path(__file__).resolve().parent)
-    pid = _loose(code, folder, project, identity, *seen)
-    (outputs / "saboteur").write_text(str(pid))
+    _loose(outputs, code, folder, project, identity, *seen)
 
 
-def _loose(code: str, *words: str) -> int:
-    """Run *code* beside all this, and go on; its process id."""
+def _loose(outputs: Path, code: str, *words: str) -> None:
+    """Run *code* beside all this as no process of the run, and go on; `saboteur` in *outputs* tells its number."""
     argv, nowhere = [sys.executable, "-c", code, *words], subprocess.DEVNULL
-    return subprocess.Popen(argv, start_new_session=True, stdin=nowhere, stdout=nowhere, stderr=nowhere).pid
+    env = {name: value for name, value in os.environ.items() if name != "DRILLBOOK_RUN_DIR"}
+    made = subprocess.Popen(argv, start_new_session=True, stdin=nowhere, stdout=nowhere, stderr=nowhere, env=env)
+    (outputs / "saboteur").write_text(str(made.pid))
 
 
 def _disable(name: str) -> None:
@@ -72,7 +74,7 @@ def engine(directory: Path, project: str, identity: str, outputs: Path) -> None:
         "install.stop_engine(lambda line: None)\n"
         "install.ensure_engine(lambda line: None)\n"
     )
-    _loose(code)
+    _loose(outputs, code)
     time.sleep(0.5)
 
 
