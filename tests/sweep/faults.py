@@ -68,10 +68,12 @@ def _mend_unhealthy(stand: Stand) -> None:
 
 
 def _mend_engine(stand: Stand) -> None:
-    """Whoever stops the engine has started it again by himself, or else it is started."""
-    pid, until = _saboteur(stand), time.monotonic() + 120
-    while pid and Path(f"/proc/{pid}").exists() and time.monotonic() < until:
-        time.sleep(0.2)
+    """Where whoever stops the engine was ended before he started it again: one that still stops answers for a while."""
+    if pid := _saboteur(stand):
+        until = time.monotonic() + 60
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
+            time.sleep(0.2)
+        install.stop_engine(lambda line: None)
     install.ensure_engine(lambda line: None)
     stand.wait()
 

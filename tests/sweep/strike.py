@@ -5,7 +5,6 @@ Each fault takes them all: the site's folder, its compose project, the target's 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -41,11 +40,15 @@ def unhealthy(directory: Path, project: str, identity: str, outputs: Path) -> No
 
 
 def _loose(outputs: Path, code: str, *words: str) -> None:
-    """Run *code* beside all this as no process of the run, and go on; `saboteur` in *outputs* tells its number."""
+    """Run *code* beside all this, and go on; `saboteur` in *outputs* tells its number.
+
+    It descends from the run, which ends whatever is left of its own: the fault's mend finishes what it began.
+    """
     argv, nowhere = [sys.executable, "-c", code, *words], subprocess.DEVNULL
-    env = {name: value for name, value in os.environ.items() if name != "DRILLBOOK_RUN_DIR"}
-    made = subprocess.Popen(argv, start_new_session=True, stdin=nowhere, stdout=nowhere, stderr=nowhere, env=env)
-    (outputs / "saboteur").write_text(str(made.pid))
+    told = outputs / "saboteur"
+    told.touch()
+    made = subprocess.Popen(argv, start_new_session=True, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+    told.write_text(str(made.pid))
 
 
 def _disable(name: str) -> None:
@@ -73,8 +76,10 @@ def engine(directory: Path, project: str, identity: str, outputs: Path) -> None:
         "from drillbook.act import install\n"
         "install.stop_engine(lambda line: None)\n"
         "install.ensure_engine(lambda line: None)\n"
+        "import pathlib, sys\n"
+        "pathlib.Path(sys.argv[1]).unlink()\n"
     )
-    _loose(outputs, code)
+    _loose(outputs, code, str(outputs / "saboteur"))
     time.sleep(0.5)
 
 
