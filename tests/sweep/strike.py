@@ -46,7 +46,6 @@ def _loose(outputs: Path, code: str, *words: str) -> None:
     """
     argv, nowhere = [sys.executable, "-c", code, *words], subprocess.DEVNULL
     told = outputs / "saboteur"
-    told.touch()
     made = subprocess.Popen(argv, start_new_session=True, stdin=nowhere, stdout=nowhere, stderr=nowhere)
     told.write_text(str(made.pid))
 
