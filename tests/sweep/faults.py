@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
-from drillbook.act import install
-from drillbook.observe.command import run_checked
-from sweep.stand import Stand
+from drillbook.act import canary, install
+from drillbook.observe.command import run, run_checked
+from sweep.stand import Beside, Stand
 
 HERE = Path(__file__).resolve().parent
 
@@ -22,20 +20,21 @@ HERE = Path(__file__).resolve().parent
 class Fault:
     """A kind of fault. `cuts` is true where every run that it strikes must end there, whatever the step.
 
-    `moments` are taken in turn, from step to step. `command` is what the hook runs; `mend` undoes it.
+    `moments` are taken in turn, from step to step. `command` is what the hook runs, and the run waits for it;
+    `beside` is done by the sweep's own process from then on, until the run has ended; `mend` undoes both.
     """
 
     name: str
     moments: tuple[str, ...]
     command: Callable[[Stand], list[str]]
     mend: Callable[[Stand], None] = lambda stand: None
+    beside: Beside | None = None
     cuts: bool = True
     alone: bool = False
 
 
 def _script(stand: Stand, what: str) -> list[str]:
-    told = (str(stand.site.directory), stand.site.project, stand.target.identity, str(stand.outputs))
-    return [sys.executable, str(HERE / "strike.py"), what, *told]
+    return [sys.executable, str(HERE / "strike.py"), what, str(stand.site.directory), str(stand.outputs)]
 
 
 def _mend_proxy(stand: Stand) -> None:
@@ -52,30 +51,34 @@ def _mend_disk(stand: Stand) -> None:
     (stand.outputs / "filler").unlink(missing_ok=True)
 
 
-def _saboteur(stand: Stand) -> int:
-    """The process that a fault left at work, 0 where there is none."""
-    told = stand.outputs / "saboteur"
-    pid = int(told.read_text()) if told.exists() else 0
-    told.unlink(missing_ok=True)
-    return pid
+def _spoil(stand: Stand, ended: Event) -> None:
+    """Each new container of an app loses the program that its health check calls."""
+    seen = _containers(stand)
+    while not ended.wait(0.05):
+        for container in _containers(stand) - seen:
+            argv = ("docker", "exec", container, "rm", "-f", "/bin/bash", "/usr/bin/bash")
+            if run(argv, timeout=30).code == 0:
+                seen.add(container)
 
 
-def _mend_unhealthy(stand: Stand) -> None:
-    """Whoever spoils new containers does so in this run alone."""
-    if pid := _saboteur(stand):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+def _containers(stand: Stand) -> set[str]:
+    """The ids of the project's containers and of the target's canaries."""
+    found = set[str]()
+    for label in (f"com.docker.compose.project={stand.site.project}", f"{canary.LABEL}={stand.target.identity}"):
+        argv = ("docker", "ps", "-q", "--no-trunc", "--filter", f"label={label}")
+        found |= set(run_checked(argv, timeout=30).stdout.split())
+    return found
 
 
-def _mend_engine(stand: Stand) -> None:
-    """Where whoever stops the engine was ended before he started it again: one that still stops answers for a while."""
-    if pid := _saboteur(stand):
-        until = time.monotonic() + 60
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
-            time.sleep(0.2)
-        install.stop_engine(lambda line: None)
+def _restart(stand: Stand, ended: Event) -> None:
+    """The engine stops and starts again, whatever the run does meanwhile."""
+    install.stop_engine(lambda line: None)
     install.ensure_engine(lambda line: None)
-    stand.wait()
+
+
+def _awhile(stand: Stand) -> list[str]:
+    """What the hook runs where something is done beside the run: time for that to begin."""
+    return ["sleep", "0.5"]
 
 
 FAULTS = (
@@ -84,9 +87,9 @@ FAULTS = (
     Fault("kill of the kernel", ("acted", "within"), lambda stand: ["kill", "-9", "{kernel}"]),
     Fault("the disk fills", ("begun",), lambda stand: _script(stand, "disk"), _mend_disk),
     Fault("failing build", ("begun",), lambda stand: _script(stand, "build"), _mend_build, cuts=False),
-    Fault("green never healthy", ("begun",), lambda stand: _script(stand, "unhealthy"), _mend_unhealthy, cuts=False),
+    Fault("green never healthy", ("begun",), _awhile, beside=_spoil, cuts=False),
     Fault("proxy does not parse", ("begun",), lambda stand: _script(stand, "proxy"), _mend_proxy, cuts=False),
-    Fault("engine restart", ("begun",), lambda stand: _script(stand, "engine"), _mend_engine, cuts=False, alone=True),
+    Fault("engine restart", ("begun",), _awhile, Stand.wait, _restart, cuts=False, alone=True),
 )
 
 

@@ -59,7 +59,7 @@ def swept(stood: Stand, fault: Fault) -> list[Row]:
 def _struck(stood: Stand, fault: Fault, step: str, moment: str, words: tuple[str, ...]) -> tuple[Row, str]:
     """The row of one run that is struck at *step*, and the run where it is to be resumed."""
     began = time.monotonic()
-    record = stood.run("reset", *words, step=step, moment=moment, command=fault.command(stood))
+    record = stood.run("reset", *words, step=step, moment=moment, command=fault.command(stood), beside=fault.beside)
     struck = (Path(record["folder"]) / "struck").exists()
     fault.mend(stood)
     record |= settle(Path(record["folder"])).data

@@ -8,10 +8,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import docker
@@ -30,6 +32,7 @@ from drillbook.target import Target, load_target
 HOUSE = Path(__file__).resolve().parents[2]
 HOOK = Path(__file__).resolve().parent / "hook"
 DISK_MEGABYTES = 96
+STRUCK = "*/*/struck"
 STRANGER = """x-all: &all {{image: "{image}", init: true, labels: {{sweep.stranger: "{project}"}}}}
 services:
   keeper: {{<<: *all, command: [sleep, infinity], restart: always, volumes: ["kept:/data"]}}
@@ -54,23 +57,44 @@ class Stand:
         return load_target(str(self.file))
 
     def run(
-        self, *words: str, step: str = "", moment: str = "begun", command: list[str] | None = None
-    ) -> dict[str, Any]:
+        self, *words: str, step: str = "", moment: str = "begun", command: list[str] | None = None,
+        beside: Beside | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """`drillbook run …` as a user types it, with a fault at *step*; its record as it is after it has ended.
 
-        `crude` is what no user should have seen of it.
+        From the strike on *beside* is done, until the run has ended. `crude` is what no user should have seen of it.
         """
         armed = {"SWEEP_STEP": step, "SWEEP_MOMENT": moment, "SWEEP_COMMAND": json.dumps(command or [])} if step else {}
         path = os.pathsep.join([str(HOOK), str(HOUSE / "lib")])
         env = {**os.environ, **armed, "DRILLBOOK_OUTPUTS": str(self.outputs), "PYTHONPATH": path}
         argv = [sys.executable, "-m", "drillbook.cli", "run", words[0], "--target", str(self.file), *words[1:]]
         known = set(self.folders())
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=400, check=False, env=env)
+        with self._beside(beside):
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=400, check=False, env=env)
         new = sorted(set(self.folders()) - known)
         assert len(new) == 1, f"{argv}: {new}: {done.stderr[-800:]}"
         self._ended(new[0])
         crude = [line for line in (done.stdout + done.stderr).splitlines() if "Traceback" in line]
         return {**settle(new[0]).data, "code": done.returncode, "folder": str(new[0]), "crude": crude}
+
+    @contextmanager
+    def _beside(self, what: Beside | None) -> Iterator[None]:
+        """Do *what* as soon as a run is struck; it has come to its end when this does."""
+        ended, known = Event(), set(self.outputs.glob(STRUCK))
+
+        def wait() -> None:
+            while not (struck := set(self.outputs.glob(STRUCK)) - known) and not ended.wait(0.02):
+                pass
+            if struck and what:
+                what(self, ended)
+
+        with ThreadPoolExecutor(1) as pool:
+            job = pool.submit(wait)
+            try:
+                yield
+            finally:
+                ended.set()
+        job.result()
 
     def folders(self) -> list[Path]:
         return [file.parent for file in self.outputs.glob(f"{self.site.project}/*/run.json")]
@@ -135,6 +159,9 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+Beside = Callable[[Stand, Event], None]
 
 
 @contextmanager
