@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -21,25 +20,19 @@ import httpx
 import yaml
 
 import checkout
-from drillbook.act import images, sandbox
+from drillbook.act import sandbox
 from drillbook.act.history import commit
 from drillbook.act.site import Site, describe_build
-from drillbook.observe.command import run, run_checked
+from drillbook.observe.command import run_checked
 from drillbook.run.demo import held
 from drillbook.run.record import settle
 from drillbook.target import Target, load_target
+from sweep.strangers import clear_strangers, strangers
 
 HOUSE = Path(__file__).resolve().parents[2]
 HOOK = Path(__file__).resolve().parent / "hook"
 DISK_MEGABYTES = 96
 STRUCK = "*/*/struck"
-STRANGER = """x-all: &all {{image: "{image}", init: true, labels: {{sweep.stranger: "{project}"}}}}
-services:
-  keeper: {{<<: *all, command: [sleep, infinity], restart: always, volumes: ["kept:/data"]}}
-  idle: {{<<: *all, command: ["true"]}}
-volumes:
-  kept:
-"""
 
 
 @dataclass
@@ -177,7 +170,7 @@ def stand(name: str, port: int, folder: Path) -> Iterator[Stand]:
     try:
         _quick(site)
         made = Stand(site, outputs, _described(site, folder))
-        with _strangers(project, folder):
+        with strangers(project, folder):
             sandbox.compose(site, "build")
             sandbox.compose(site, "up", "-d", "--no-build")
             sandbox.wait_healthy(project)
@@ -197,14 +190,7 @@ def _clear(project: str) -> None:
         source, place = line.split()[:2]
         if source == project:
             run_checked(("umount", "-l", place), timeout=30)
-    engine, name = docker.from_env(), f"stranger-{project}"
-    for container in engine.containers.list(all=True, filters={"label": f"com.docker.compose.project={name}"}):
-        container.remove(force=True, v=True)
-    for network in engine.networks.list(filters={"label": f"com.docker.compose.project={name}"}):
-        network.remove()
-    for volume in (f"{name}_kept", f"dangling-{project}"):
-        run(("docker", "volume", "rm", volume), timeout=30)
-    run(("docker", "rmi", f"{name}:1"), timeout=30)
+    clear_strangers(project)
 
 
 def _quick(site: Site) -> None:
@@ -226,26 +212,3 @@ def _described(site: Site, folder: Path) -> Path:
     file = folder / f"{site.project}.yaml"
     file.write_text(yaml.safe_dump(raw))
     return file
-
-
-@contextmanager
-def _strangers(project: str, folder: Path) -> Iterator[None]:
-    """A foreign compose project with a stopped container, a dangling volume, and somebody else's image."""
-    name, place = f"stranger-{project}", folder / f"stranger-{project}"
-    place.mkdir()
-    image = f"drillbook-redis:{images.tag()}"
-    (place / "compose.yaml").write_text(STRANGER.format(image=image, project=project))
-    compose = ("docker", "compose", "-p", name, "--project-directory", str(place))
-    run_checked((*compose, "up", "-d"), timeout=120)
-    run_checked((*compose, "exec", "-T", "keeper", "sh", "-c", "echo precious > /data/kept"), timeout=60)
-    run_checked(("docker", "volume", "create", f"dangling-{project}"), timeout=30)
-    run_checked(("docker", "tag", image, f"{name}:1"), timeout=30)
-    try:
-        yield
-    finally:
-        run_checked((*compose, "rm", "--stop", "--force", "-v"), timeout=120)
-        run_checked((*compose, "down", "--timeout", "1"), timeout=120)
-        for volume in (f"{name}_kept", f"dangling-{project}"):
-            run_checked(("docker", "volume", "rm", volume), timeout=30)
-        run_checked(("docker", "rmi", f"{name}:1"), timeout=30)
-        shutil.rmtree(place)
