@@ -52,7 +52,7 @@ def _mend_disk(stand: Stand) -> None:
 
 
 def _spoil(stand: Stand, ended: Event) -> None:
-    """Each new container of an app loses the program that its health check calls."""
+    """Each new container of an app loses the program that its health check calls; an old one that starts again, not."""
     seen = _containers(stand)
     while not ended.wait(0.05):
         for container in _containers(stand) - seen:
@@ -65,7 +65,7 @@ def _containers(stand: Stand) -> set[str]:
     """The ids of the project's containers and of the target's canaries."""
     found = set[str]()
     for label in (f"com.docker.compose.project={stand.site.project}", f"{canary.LABEL}={stand.target.identity}"):
-        argv = ("docker", "ps", "-q", "--no-trunc", "--filter", f"label={label}")
+        argv = ("docker", "ps", "-aq", "--no-trunc", "--filter", f"label={label}")
         found |= set(run_checked(argv, timeout=30).stdout.split())
     return found
 
