@@ -51,12 +51,13 @@ def execute(
     journal: Journal,
     context: Context,
     watch: Callable[[Iterable[Step]], Iterable[Step]] = iter,
-    before_back: Callable[[], None] = lambda: None,
+    before_back: Callable[[], bool] = lambda: False,
 ) -> list[dict[str, Any]]:
     """Carry out *plan* step by step; *watch* may wrap the steps to show progress.
 
     Changes what the plan says, and the journal. When a step fails that the plan has a way back from, that is
-    taken, after *before_back*; the step's own error is raised all the same.
+    taken, after *before_back*; the step's own error is raised all the same. A step of the way back that fails
+    is tried once more where *before_back*, called again, says that it had to wait for something.
 
     Raises:
         StepFailed: a step did not do what it promised; later steps were not tried.
@@ -69,16 +70,18 @@ def execute(
             if step.id not in plan.turns or isinstance(error, Unrecorded):
                 raise
             before_back()
-            raise _returned(error, step, plan.back, journal, context) from error
+            raise _returned(error, step, plan.back, journal, context, before_back) from error
     return done
 
 
-def _returned(error: RunbookError, step: Step, back: Sequence[Step], journal: Journal, context: Context) -> StepFailed:
+def _returned(
+    error: RunbookError, step: Step, back: Sequence[Step], journal: Journal, context: Context, waits: Callable[[], bool]
+) -> StepFailed:
     """Take the way back after *step* failed with *error*; the error to raise, which says where it led."""
     journal.write("way-back", step=step.id, fact=error.fact, steps=[s.id for s in back])
     try:
         for undo in back:
-            _carry_out(undo, journal, context)
+            _undone(undo, journal, context, waits)
     except RunbookError as second:
         fact = f"{error.fact}; and the way back ended in {undo.id}: {second.fact}"
         hint = f"diagnose what serves now, then --resume this run, or drillbook run rollback; {second.hint}"
@@ -87,6 +90,16 @@ def _returned(error: RunbookError, step: Step, back: Sequence[Step], journal: Jo
     fact = f"{error.fact}; the way back was taken: what served before serves again"
     hint = f"{error.hint or 'mend it'}; then run this again, or --resume it"
     return StepFailed(fact, hint, error.evidence)
+
+
+def _undone(undo: Step, journal: Journal, context: Context, waits: Callable[[], bool]) -> None:
+    """An engine that stops answers for a while yet: what it broke off is taken again when it is there again."""
+    try:
+        _carry_out(undo, journal, context)
+    except RunbookError as error:
+        if isinstance(error, Unrecorded) or not waits():
+            raise
+        _carry_out(undo, journal, context)
 
 
 def _carry_out(step: Step, journal: Journal, context: Context) -> dict[str, Any]:

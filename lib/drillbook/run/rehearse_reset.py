@@ -69,9 +69,9 @@ class CopyReset(Planner):
             self.rehearsal.go(inside=step.verb not in OUTSIDE)
             yield step
 
-    def _before_back(self) -> None:
+    def _before_back(self) -> bool:
         self.rehearsal.go(inside=True)
-        super()._before_back()
+        return super()._before_back()
 
 
 def rehearsed(outer: Run, rehearsal: Rehearsal, scope: str, proven: BackupFact) -> Rehearsed:

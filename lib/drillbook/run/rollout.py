@@ -85,18 +85,18 @@ class Rollout(Run):
             self.probe, self.acted = probe, now
             self.done = self.carry_out(now)
 
-    def _before_back(self) -> None:
+    def _before_back(self) -> bool:
         """Give a restarted engine time: without it there is no way back."""
-        until = time.monotonic() + ENGINE_SECONDS
-        while self.target.stack is not None:
+        waited, until = False, time.monotonic() + ENGINE_SECONDS
+        while self.target.stack is not None and time.monotonic() < until:
             try:
                 engine.client(self.target)
             except EngineDown:
-                if time.monotonic() > until:
-                    return  # the way back says so itself, with its own hint
+                waited = True
                 time.sleep(1)
             else:
-                return
+                break
+        return waited  # where it does not come back, the way back says so itself, with its own hint
 
     def told_meanwhile(self) -> View:
         """What users saw while the plan was carried out."""

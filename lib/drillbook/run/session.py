@@ -191,8 +191,12 @@ class Run:
         show(tables.outcomes(f"Done: {len(done)} steps", done))
         return done
 
-    def _before_back(self) -> None:
-        """Called once before the way back is taken; a runbook on a stack waits for its engine there."""
+    def _before_back(self) -> bool:
+        """Called before the way back is taken, and when a step of it fails; whether something had to be waited for.
+
+        A runbook on a stack waits for its engine here.
+        """
+        return False
 
     def _watch(self, steps: Iterable[Step]) -> Iterable[Step]:
         from tqdm.auto import tqdm

@@ -131,8 +131,9 @@ def returning(context: Context, *verbs: str, turns: tuple[str, ...], back: tuple
     steps = tuple(Step(str(n), name, f"file-{n}") for n, name in enumerate(verbs, 1))
     plan, called = Plan("reset", "connect", "0", {}, steps, back=back, turns=turns), list[str]()
 
-    def before_back() -> None:
+    def before_back() -> bool:
         called.append(events(context)[-1][1])
+        return bool(context.state.get("waits"))
 
     try:
         execute(plan, journal(context), context, before_back=before_back)
@@ -202,7 +203,36 @@ def test_failure_on_the_way_back_names_both(context: Context) -> None:
     assert caught.value.fact == f"{first}; and {second}"
     assert "diagnose what serves now" in caught.value.hint
     assert events(context)[-1] == ("failed", "back-2")
-    assert context.state["called"] == ["1"]
+    assert context.state["called"] == ["1", "back-2"]
+
+
+@verb("test.once")
+def once(step: Step, context: Context) -> dict[str, Any]:
+    """Fails the first time: the engine goes away meanwhile."""
+    if context.state.setdefault("once", step.id) == step.id:
+        context.state["once"] = ""
+        raise RunbookError("the engine does not answer")
+    return {}
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_way_back_goes_on_after_what_it_had_to_wait_for(context: Context, waits: bool) -> None:
+    """A step that an engine's restart broke off is taken once more; one that fails for a reason of its own is not."""
+    context.state["waits"] = waits
+    back = (Step("back-1", "test.once", "x"), BACK[1])
+    with pytest.raises(StepFailed) as caught:
+        returning(context, "test.refuse", turns=("1",), back=back)
+    again = [("intent", "back-1"), ("done", "back-1"), ("intent", "back-2"), ("done", "back-2"), ("back", "1")]
+    assert events(context)[3:] == [("intent", "back-1"), ("failed", "back-1"), *(again if waits else [])]
+    assert ("the way back was taken" in caught.value.fact) == waits
+
+
+def test_way_back_that_fails_again_ends_there(context: Context) -> None:
+    """Once more is not for ever."""
+    context.state["waits"] = True
+    with pytest.raises(StepFailed, match="the way back ended in back-1"):
+        returning(context, "test.refuse", turns=("1",), back=(Step("back-1", "test.refuse", "x"), BACK[1]))
+    assert [event for event, step in events(context) if step == "back-1"] == ["intent", "failed"] * 2
 
 
 def test_nothing_is_done_that_cannot_be_recorded(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
