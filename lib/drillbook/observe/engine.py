@@ -22,8 +22,10 @@ def _client(host: str) -> Any:
     return docker.DockerClient(base_url=host or "unix:///var/run/docker.sock", timeout=TIMEOUT_SECONDS)
 
 
-def client(target: Target) -> Any:
-    """A client of the target's engine that has just answered.
+def client(target: Target, *, anew: bool = False) -> Any:
+    """A client of the target's engine that has just answered; *anew* over a new connection.
+
+    An engine that is stopping takes no new ones, and still answers on those that it has.
 
     Raises:
         EngineDown: it does not answer.
@@ -34,6 +36,8 @@ def client(target: Target) -> Any:
     host = target.stack.docker_host if target.stack else ""
     try:
         found = _client(host)
+        if anew:
+            found.close()
         found.ping()
     except (docker.errors.DockerException, requests.RequestException, ValueError) as error:
         where = host or "/var/run/docker.sock"

@@ -90,7 +90,7 @@ class Rollout(Run):
         waited, until = False, time.monotonic() + ENGINE_SECONDS
         while self.target.stack is not None and time.monotonic() < until:
             try:
-                engine.client(self.target)
+                engine.client(self.target, anew=True)
             except EngineDown:
                 waited = True
                 time.sleep(1)
