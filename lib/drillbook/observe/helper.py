@@ -39,7 +39,11 @@ def sweep(api: Any) -> list[str]:
     for row in api.containers(all=True, filters={"label": LABEL, "status": "created"}):
         labels = row["Labels"]
         if is_gone({name: labels.get(f"{LABEL}.{name}", "") for name in ("host", "pid", "pid_started")}):
-            with suppress(docker.errors.NotFound):
+            try:
                 api.remove_container(row["Id"], v=True)
+            except docker.errors.APIError as error:
+                if error.status_code not in (404, 409):  # another process is sweeping it, or has
+                    raise
+            else:
                 gone.append(str(row["Id"]))
     return gone

@@ -58,6 +58,14 @@ def dead() -> holder.Holder:
     return was
 
 
+def left_behind(target: Target) -> None:
+    """The lock of a process that has ended without giving it back."""
+    ghost = TargetLock(target, "run-0", "x")
+    ghost.said.update({key: str(value) for key, value in asdict(dead()).items()})
+    ghost.acquire()
+    ghost._release_file()
+
+
 def test_the_second_is_told_who_since_when_and_why(plain: Target) -> None:
     """And gets it once the first has let go."""
     with lock(plain, "run-1", "runbook reset") as held:
@@ -118,10 +126,7 @@ def test_the_engine_tells_who_holds_the_lock(stacked: Target, tmp_path: Path, mo
 @pytest.mark.docker
 def test_a_lock_of_a_dead_holder_is_taken_over(stacked: Target) -> None:
     """Whose it was is told."""
-    ghost = TargetLock(stacked, "run-0", "x")
-    ghost.said.update({key: str(value) for key, value in asdict(dead()).items()})
-    ghost.acquire()
-    ghost._release_file()
+    left_behind(stacked)
     with lock(stacked, "run-1", "y") as held:
         assert held.taken_over is not None
         assert held.taken_over["run"] == "run-0"
@@ -140,10 +145,7 @@ def test_holder_is_known_after_the_engine_was_started_anew(stacked: Target, monk
         return found
 
     monkeypatch.setattr(VolumeCollection, "create", bare)
-    ghost = TargetLock(stacked, "run-0", "x")
-    ghost.said.update({key: str(value) for key, value in asdict(dead()).items()})
-    ghost.acquire()
-    ghost._release_file()
+    left_behind(stacked)
     with lock(stacked, "run-1", "y") as held:
         assert held.taken_over is not None
         assert held.taken_over["run"] == "run-0"
