@@ -51,11 +51,12 @@ class Rollout(Run):
         """A new plan takes what a cut run left for what is meant to be there; whoever approves it is told so first."""
         if found := left_open(self.folder.parent, self.target, ROLLOUTS):
             runbook, left = found
-            where = f" at step {left.at}" if left.at else ""
-            said = (f"{left.run} was approved and did not come to its end{where}: {len(left.done)} of "
-                    f"{len(left.plan.steps)} steps are done. drillbook run {runbook} --resume {left.run} goes on with "
-                    "it. The plan below begins anew, from what is there now.")  # fmt: skip
-            self.note("left-open", callout("warning", "A run was left unfinished", said), run=left.run, at=left.at)
+            where = f" stopped at step {left.at}" if left.at else " stopped between two steps"
+            command = f"drillbook run {runbook} --target {self.target.name} --resume {left.run}"
+            said = (f"{left.run} was approved and{where}; its journal holds the outcome of {len(left.done)} steps.\n"
+                    f"To go on with it: {command}\n"
+                    "The plan below begins anew, from what is there now.")  # fmt: skip
+            self.note("left-open", callout("warn", "A run was left unfinished", said), run=left.run, at=left.at)
 
     def plan_of(self, facts: Snapshot) -> Plan:
         """The plan that *facts* lead to."""
