@@ -68,13 +68,15 @@ def starting(times: int) -> None:
 
 
 def empty_runbook(times: int, folder: Path) -> None:
-    """A runbook without a single call: what the run itself costs, kernel included."""
+    """A runbook without a single call: what the run itself costs, kernel included, beside papermill alone."""
     shutil.copytree(FIXTURES, folder / "runbooks")
     (folder / "parameters/targets").mkdir(parents=True)
     (folder / "parameters/targets/plain.yaml").write_text(PLAIN)
+    empty, out = str(FIXTURES / "01-empty.ipynb"), str(folder / "out.ipynb")
+    papermill = shell(sys.executable, "-m", "papermill", "--log-level", "ERROR", empty, out)
     with environment(DRILLBOOK_HOME=folder):
-        taken = median(seconds(lambda: run_runbook("empty", "plain", quiet=True)) for _ in range(times))
-    line("an empty runbook, run", taken, None, "over its library calls: there are none in it")
+        ours, bare = alternate(times, lambda: run_runbook("empty", "plain", quiet=True), papermill)
+    line("an empty runbook, run", ours, bare, "papermill 01-empty.ipynb out.ipynb")
 
 
 def stack(times: int, rows: int, folder: Path) -> None:

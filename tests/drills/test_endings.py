@@ -143,34 +143,3 @@ def test_a_full_vault_keeps_no_half_backup(healthy: Site, tmp_path: Path, small_
     """A backup that does not fit is exit 1, and the vault is as it was."""
     ends(run("backup", str(described(healthy, tmp_path))), 1, "vault")
     assert [f.name for f in small_disk.rglob("*") if f.is_file()] == []
-
-
-@pytest.fixture
-def proven(own: Path) -> Path:
-    """A target with a proven backup."""
-    assert run("backup", str(own)).code == 0
-    assert run("drill", str(own)).code == 0
-    return own
-
-
-def test_only_the_plan_that_was_approved_is_carried_out(proven: Path, healthy: Site, engine: Any) -> None:
-    """Without an approval, with a wrong one, with an outdated one and with a used one a reset is exit 3."""
-
-    def ids() -> set[str]:
-        return {
-            f.id for f in engine.containers.list(filters={"label": f"com.docker.compose.project={healthy.project}"})
-        }
-
-    before = ids()
-    planned = run("reset", str(proven), "-p", "scope=containers")
-    ends(planned, 3, "has not been approved")
-    fingerprint = planned.record["result"]["plan"]["fingerprint"]
-    ends(run("reset", str(proven), "-p", "scope=containers", "--approve", "0" * 16), 3, "is not for this plan")
-    assert ids() == before
-    sandbox.compose(healthy, "up", "-d", "--force-recreate", "--no-deps", "app2")
-    changed = ids()
-    ends(run("reset", str(proven), "-p", "scope=containers", "--approve", fingerprint), 3, "is not for this plan")
-    assert ids() == changed
-    fresh = run("reset", str(proven), "-p", "scope=containers").record["result"]["plan"]["fingerprint"]
-    assert run("reset", str(proven), "-p", "scope=containers", "--approve", fresh).code == 0
-    ends(run("reset", str(proven), "-p", "scope=containers", "--approve", fresh), 3, "is not for this plan")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 
 from drillbook.act.site import Site
@@ -15,6 +16,8 @@ from drillbook.run.demo import play_docker
 from drillbook.run.ideal import IDEAL
 from drillbook.run.ledger import verify
 from drillbook.target import load_target
+
+pytestmark = pytest.mark.matrix
 
 
 def test_the_incident_is_played_and_resolved(sandbox: Site, foreign_project: Any, tmp_path: Path) -> None:

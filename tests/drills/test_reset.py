@@ -202,11 +202,16 @@ def locked_by(first: subprocess.Popen[str]) -> str:
 
 
 def test_an_approval_is_good_for_one_plan_of_one_target_once(proven: Path, healthy: Site, engine: Any) -> None:
-    """Of another scope, another target, replayed after success, given to an executed copy: refused, nothing moves."""
+    """Any other, of what was before, another scope or target, to an executed copy, replayed: refused, nothing moves."""
     other = proven.with_name("other.yaml")
     other.write_text(proven.read_text().replace(f"name: {healthy.project}", "name: other"))
     assert other.read_text() != proven.read_text()
+    outdated = fingerprint("reset", proven, *IMAGES)
+    sandbox.compose(healthy, "up", "-d", "--no-build", "--force-recreate", "--no-deps", "app2")
     before, told = containers(healthy, engine), fingerprint("reset", proven, *IMAGES)
+    for wrong in (outdated, "0" * 16):
+        refused = run("reset", str(proven), *IMAGES, "--approve", wrong)
+        assert (refused.code, "is not for this plan" in refused.fact) == (3, True)
     assert run("reset", str(proven), "-p", "scope=containers", "--approve", told).code == 3
     assert run("reset", str(other), *IMAGES, "--approve", told).code == 3
     copy = max(Path(os.environ["DRILLBOOK_OUTPUTS"]).glob("*/*-reset-*/notebook.ipynb"))

@@ -49,10 +49,13 @@ VERBS = (
     restore_volume, roles, set_aside, switch, volume_aside,
 )  # fmt: skip
 
+RUNS = tempfile.TemporaryDirectory(prefix="drillbook-r-")
+"""Where the run folders of one test session lie; it goes with the session."""
+
 
 def carry_out(target: Target, plan: Plan) -> list[dict[str, Any]]:
     """Execute *plan* in a run folder of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="drillbook-r-"))
+    folder = Path(tempfile.mkdtemp(dir=RUNS.name))
     return execute(plan, Journal(folder / "journal.jsonl"), Context(target, folder))
 
 

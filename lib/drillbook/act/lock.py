@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from drillbook import home
 from drillbook.act import durable
-from drillbook.act.holder import Holder, gone, me
 from drillbook.act.journal import now
 from drillbook.errors import EngineDown, Locked
+from drillbook.observe.holder import Holder, gone, me
 from drillbook.target import Target
 
 if TYPE_CHECKING:

@@ -25,12 +25,12 @@ def new_name() -> str:
 
 def labels(run: str) -> dict[str, str]:
     """What a scratch container, volume or network of the run *run* is labelled with: the run, and this process."""
-    return {LABEL: run, **{f"{LABEL}.{name}": value for name, value in ourselves().items()}}
+    return {LABEL: run, **ourselves(f"{LABEL}.")}
 
 
 def is_dead(found: Mapping[str, str] | None) -> bool:
     """Whether the process that *found* labels name runs no more."""
-    return is_gone({name: (found or {}).get(f"{LABEL}.{name}", "") for name in ("host", "pid", "pid_started")})
+    return is_gone(found or {}, f"{LABEL}.")
 
 
 def claim(folder: Path) -> None:

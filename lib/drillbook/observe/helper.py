@@ -22,8 +22,9 @@ def helper(api: Any, image: str, label: str, **more: Any) -> Iterator[str]:
     import docker
 
     sweep(api)
-    marks = {f"{LABEL}.{name}": value for name, value in ourselves().items()}
-    made = api.create_container(image, command=["true"], labels={PROJECT: "", LABEL: label, **marks}, **more)
+    made = api.create_container(
+        image, command=["true"], labels={PROJECT: "", LABEL: label, **ourselves(f"{LABEL}.")}, **more
+    )
     try:
         yield str(made["Id"])
     finally:
@@ -38,7 +39,7 @@ def sweep(api: Any) -> list[str]:
     gone = []
     for row in api.containers(all=True, filters={"label": LABEL, "status": "created"}):
         labels = row["Labels"]
-        if is_gone({name: labels.get(f"{LABEL}.{name}", "") for name in ("host", "pid", "pid_started")}):
+        if is_gone(labels, f"{LABEL}."):
             try:
                 api.remove_container(row["Id"], v=True)
             except docker.errors.APIError as error:

@@ -1,30 +1,20 @@
-"""Who holds something that must not outlive its process: a partial backup, a scratch server."""
+"""Whose something is that must not outlive its process: a partial backup, a scratch server, a helper container."""
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Mapping
-from pathlib import Path
+
+from drillbook.observe.holder import Holder, gone, me
 
 
-def ourselves() -> dict[str, str]:
-    """This process: host, pid and the moment it started, which tells it from a later one of the same pid."""
-    pid = os.getpid()
-    return {"host": socket.gethostname(), "pid": str(pid), "pid_started": _started(pid)}
+def ourselves(prefix: str = "") -> dict[str, str]:
+    """This process as strings, for a file or for labels whose names begin with *prefix*."""
+    holder = me()
+    said = {"host": holder.host, "pid": str(holder.pid), "pid_started": holder.pid_started}
+    return {f"{prefix}{name}": value for name, value in said.items()}
 
 
-def is_gone(owner: Mapping[str, str]) -> bool:
-    """Whether the owner certainly runs no more. One on another host is never called gone."""
-    if owner.get("host") != socket.gethostname() or not owner.get("pid", "").isdigit():
-        return False
-    return _started(int(owner["pid"])) != owner.get("pid_started", "")
-
-
-def _started(pid: int) -> str:
-    """The process's start in clock ticks since boot, field 22 of its stat; empty when there is no such process."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
+def is_gone(owner: Mapping[str, str], prefix: str = "") -> bool:
+    """Whether the process that *owner* tells certainly runs no more; of one that is told badly nobody knows."""
+    host, pid, started = (owner.get(f"{prefix}{name}", "") for name in ("host", "pid", "pid_started"))
+    return pid.isdecimal() and gone(Holder(host, "", int(pid), started))

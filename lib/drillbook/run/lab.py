@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from drillbook import home
 from drillbook.act import durable
-from drillbook.act.holder import me
+from drillbook.observe.holder import me
 from drillbook.run import executed, jupyter, ledger, runbooks
 from drillbook.run.filled import filled
 from drillbook.run.order import Asked, Order, check

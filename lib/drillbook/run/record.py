@@ -14,9 +14,9 @@ from typing import Any
 
 from drillbook import __version__, home
 from drillbook.act import durable
-from drillbook.act.holder import Holder, gone, me
 from drillbook.act.journal import Journal, now
 from drillbook.errors import RunbookError
+from drillbook.observe.holder import Holder, gone, me
 
 FILE = "run.json"
 INVALID = "_invalid"

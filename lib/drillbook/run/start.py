@@ -9,9 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from drillbook.act.holder import me
 from drillbook.act.journal import Journal
 from drillbook.errors import BadParameters, BadTarget, RunbookError
+from drillbook.observe.holder import me
 from drillbook.run import stopped
 from drillbook.run.closing import finish
 from drillbook.run.parameters import check_injected

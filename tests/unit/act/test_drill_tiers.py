@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from ghost import ghost_owner
 from postgres import writer
 from rounds import take_backup, take_drill
 
@@ -284,9 +285,7 @@ def dead_owner() -> str:
     """What a process that runs no more wrote into its folder."""
     import json
 
-    from drillbook.observe.owner import ourselves
-
-    return json.dumps({**ourselves(), "pid_started": "1"})
+    return json.dumps(ghost_owner())
 
 
 KILLED = """

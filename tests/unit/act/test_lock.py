@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from docker.models.volumes import VolumeCollection
+from ghost import ghost
 
-from drillbook.act import holder
 from drillbook.act.lock import TargetLock, lock
 from drillbook.errors import EngineDown, Locked
+from drillbook.observe import holder
 from drillbook.target import Target, parse_target
 
 DATABASE = {"main": {"host": "/nowhere", "dbname": "x", "user": "x"}}
@@ -50,20 +51,12 @@ def labels(target: Target) -> dict[str, str]:
     return found
 
 
-def dead() -> holder.Holder:
-    process = subprocess.Popen(["sleep", "60"])
-    was = holder.of(process.pid)
-    process.kill()
-    process.wait()
-    return was
-
-
-def left_behind(target: Target) -> None:
+def left_behind(target: Target, **other: str) -> None:
     """The lock of a process that has ended without giving it back."""
-    ghost = TargetLock(target, "run-0", "x")
-    ghost.said.update({key: str(value) for key, value in asdict(dead()).items()})
-    ghost.acquire()
-    ghost._release_file()
+    left = TargetLock(target, "run-0", "x")
+    left.said.update({key: str(value) for key, value in asdict(ghost()).items()} | other)
+    left.acquire()
+    left._release_file()
 
 
 def test_the_second_is_told_who_since_when_and_why(plain: Target) -> None:
@@ -154,10 +147,7 @@ def test_holder_is_known_after_the_engine_was_started_anew(stacked: Target, monk
 @pytest.mark.docker
 def test_a_lock_of_another_host_is_never_taken_over(stacked: Target) -> None:
     """Nothing can be proven of it."""
-    ghost = TargetLock(stacked, "run-0", "x")
-    ghost.said.update({key: str(value) for key, value in asdict(dead()).items()} | {"host": "elsewhere"})
-    ghost.acquire()
-    ghost._release_file()
+    left_behind(stacked, host="elsewhere")
     with pytest.raises(Locked, match="elsewhere"), lock(stacked, "run-1", "y"):
         pass
     assert labels(stacked)["drillbook.lock.run"] == "run-0"

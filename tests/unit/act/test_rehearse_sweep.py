@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ghost import ghost_owner
 
 from drillbook.act.rehearsal import KEPT, LABEL
 from drillbook.act.rehearse_sweep import Left, _untag, is_copy_tag
 from drillbook.act.scratch_marks import KEPT_SECONDS
+from drillbook.observe import holder
 from drillbook.observe.owner import ourselves
 
 TAG = "connect-rehearsal-0a1b2c-app1:latest"
-DEAD = {**ourselves(), "pid": "1", "pid_started": "then"}
-OTHER = {**ourselves(), "pid": str(os.getppid())}
+DEAD = ghost_owner()
+OTHER = ourselves() | {"pid": str(os.getppid()), "pid_started": holder.of(os.getppid()).pid_started}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ def test_an_image_that_was_built_for_the_copy_goes() -> None:
 
 def test_a_copy_lives_as_long_as_its_process(tmp_path: Path) -> None:
     """This process is about to make one, so an earlier one of its own is over; one that was kept is nobody's."""
-    assert Left("p", "i", tmp_path, OTHER | {"pid_started": started(os.getppid())}).is_alive
+    assert Left("p", "i", tmp_path, OTHER).is_alive
     assert not Left("p", "i", tmp_path, DEAD).is_alive
     assert not Left("p", "i", tmp_path, ourselves()).is_alive
     assert Left("p", "i", tmp_path, {**DEAD, "host": "elsewhere"}).is_alive, "nobody here can know"
@@ -102,7 +104,3 @@ def test_a_kept_copy_stays_for_a_day(tmp_path: Path) -> None:
     yesterday = time.time() - KEPT_SECONDS - 60
     os.utime(tmp_path / KEPT, (yesterday, yesterday))
     assert (left.is_kept, left.is_alive) == (False, False)
-
-
-def started(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from ghost import ghost_owner
 from postgres import writer
 from rounds import carry_out, put_back, resign, take_backup, take_drill
 
@@ -329,7 +330,7 @@ def test_an_interrupted_backup_leaves_nothing(
 def test_partial_folders_of_dead_runs_are_swept_and_others_are_not(tmp_path: Path) -> None:
     """A run that lives, or lives on another host, keeps its folder."""
     for name, owner in {
-        "dead": {**ourselves(), "pid_started": "1"},
+        "dead": ghost_owner(),
         "alive": ourselves(),
         "elsewhere": {"host": "another", "pid": "1", "pid_started": "1"},
     }.items():

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pyrage
 import pytest
+from ghost import ghost_owner
 from postgres import writer
 from rounds import carry_out, put_back, take_backup, take_drill
 from s3 import Bucket
@@ -24,7 +25,6 @@ from drillbook.decide.backup import plan_backup
 from drillbook.errors import CheckFailed, Locked, VaultError
 from drillbook.observe.data import data_facts
 from drillbook.observe.database import contents
-from drillbook.observe.owner import ourselves
 from drillbook.target import Target, parse_target
 from drillbook.vault.catalog import UNDER_WAY, Vault
 from drillbook.vault.store import store_at
@@ -170,7 +170,7 @@ def test_an_s3_that_goes_away_midway_leaves_no_backup(
     assert f"{half}/{UNDER_WAY}" in everything(remote)
     store = Vault.of(remote).store
     store.remove(f"{half}/{UNDER_WAY}")
-    store.write(json.dumps({**ourselves(), "pid_started": "1"}).encode(), f"{half}/{UNDER_WAY}")
+    store.write(json.dumps(ghost_owner()).encode(), f"{half}/{UNDER_WAY}")
     taken = take_backup(remote)
     assert {name.split("/")[0] for name in everything(remote)} == {taken.name}
     assert take_drill(remote, taken)["verdict"] == "pass"
@@ -211,7 +211,7 @@ def test_two_backups_at_once_are_one(db: psycopg.Connection, target: Target, tmp
 def test_the_lock_of_a_dead_process_is_taken_over_and_of_another_host_is_not(tmp_path: Path) -> None:
     """kill -9 leaves its lock; it must not hold up the next night."""
     store = store_at(str(tmp_path))
-    store.write(json.dumps({**ourselves(), "pid_started": "1"}).encode(), NAME)
+    store.write(json.dumps(ghost_owner()).encode(), NAME)
     with vault_lock(store, "mine"), pytest.raises(Locked, match="mine"), vault_lock(store, "other"):
         pass
     assert store.sizes() == {}
@@ -285,7 +285,7 @@ def test_a_removal_that_was_cut_leaves_no_half_backup(db: psycopg.Connection, ta
     """From its first moment it is no backup any more, and the next backup sweeps the rest."""
     taken = take_backup(target)
     store = Vault.of(target).store
-    store.write(json.dumps({**ourselves(), "pid_started": "1"}).encode(), f"{taken.name}/{UNDER_WAY}")
+    store.write(json.dumps(ghost_owner()).encode(), f"{taken.name}/{UNDER_WAY}")
     store.remove(f"{taken.name}/manifest.json")
     assert Vault.of(target).backups() == ()
     fresh = take_backup(target)

@@ -6,14 +6,14 @@ import errno
 import json
 import os
 import stat
-import subprocess
 from pathlib import Path
 
 import pytest
+from ghost import ghost
 
-from drillbook.act import holder
 from drillbook.act.journal import Journal
 from drillbook.errors import RunbookError
+from drillbook.observe import holder
 from drillbook.run import ledger
 from drillbook.run.record import Record, new_run_folder, settle
 
@@ -26,15 +26,6 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def begun() -> Record:
     return Record.create(new_run_folder("connect", "reset"), "reset", "connect")
-
-
-def dead() -> holder.Holder:
-    """A process that has ended."""
-    process = subprocess.Popen(["sleep", "60"])
-    was = holder.of(process.pid)
-    process.kill()
-    process.wait()
-    return was
 
 
 def test_a_record_is_whole_private_and_read_back() -> None:
@@ -72,7 +63,7 @@ def test_a_living_run_is_left_alone() -> None:
 def test_a_run_whose_process_is_gone_becomes_aborted() -> None:
     """What is not known, its end and exit code, stays unknown; the journal's last step is told."""
     record = begun()
-    was = dead()
+    was = ghost()
     record.update(pid=was.pid, pid_started=was.pid_started)
     Journal(record.folder / "journal.jsonl").write("intent", step="replace-app1")
     settled = settle(record.folder)
@@ -93,7 +84,7 @@ def test_a_number_used_again_is_another_process() -> None:
 def test_another_machine_or_namespace_proves_nothing(field: int) -> None:
     """A run that cannot be looked at stays running."""
     record = begun()
-    parts = dead().pid_started.split("/")
+    parts = ghost().pid_started.split("/")
     parts[field] = "elsewhere"
     record.update(pid=2**22 + 1, pid_started="/".join(parts))
     assert settle(record.folder).status == "running"
@@ -151,7 +142,7 @@ def test_a_torn_last_line_is_cut_off() -> None:
 def test_a_dead_run_is_settled_and_entered() -> None:
     """By whoever looks next."""
     record = begun()
-    was = dead()
+    was = ghost()
     record.update(pid=was.pid, pid_started=was.pid_started)
     assert [found.status for found in ledger.settle_all()] == ["aborted"]
     assert ledger.verify() == []
@@ -160,7 +151,7 @@ def test_a_dead_run_is_settled_and_entered() -> None:
 def test_full_disk_hides_no_dead_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told as what it is, though nothing of that can be written; once there is room, it is."""
     record = begun()
-    record.update(**vars(dead()))
+    record.update(**vars(ghost()))
     with monkeypatch.context() as full:
         full.setattr("drillbook.act.durable.replace", _full)
         full.setattr("drillbook.run.ledger._append", _full)
