@@ -16,7 +16,7 @@ from drillbook.act.executor import Context, verb
 from drillbook.act.guard import cleanup, finish, guarded
 from drillbook.act.opened import opened as opened_files
 from drillbook.act.roles import role_names
-from drillbook.act.switch import closed, comment_of, exists, oid, remove, rename, reopen, set_comment, writer
+from drillbook.act.switch import comment_of, exists, oid, remove, reopen, set_comment, swap, writer
 from drillbook.decide.compare import compare
 from drillbook.decide.evidence import Evidence, overall
 from drillbook.decide.plan import Step
@@ -181,7 +181,10 @@ def _compared(context: Context, key: str, name: str) -> tuple[Evidence, ...]:
 @verb("restore.switch")
 @guarded
 def switch(step: Step, context: Context) -> Mapping[str, Any]:
-    """Swap the names in one transaction, with every connection ended; the old one is kept under `aside`."""
+    """Swap the names in one transaction, with every connection ended; the old one is kept under `aside`.
+
+    Killed at any moment, all is done or nothing, and nobody is shut out.
+    """
     key, beside, aside = (str(step.args[name]) for name in ("key", "beside", "aside"))
     live = step.subject
     with writer(context.target, key) as connection:
@@ -196,8 +199,7 @@ def switch(step: Step, context: Context) -> Mapping[str, Any]:
             pairs = ((live, aside), *pairs)
             mark = Mark("kept", aside, context.target.name, context.folder.name, chosen(context).name)
             comments[aside] = mark.over(marks.without(comment_of(connection, live)))
-        with closed(connection, (live, beside)):
-            rename(connection, pairs, comments)
+        swap(context.target, key, pairs, comments)
         kept = aside if len(pairs) == 2 else ""
         return {"database": live, "kept": kept, "oid": oid(connection, live)}
 

@@ -1,4 +1,4 @@
-"""Rename databases under an application's feet: connections closed, names swapped in one transaction, open again."""
+"""Rename databases under an application's feet: sessions ended, and the names swapped in one transaction."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def set_comment(connection: psycopg.Connection, name: str, comment: str) -> None
 
 
 def reopen(connection: psycopg.Connection, names: tuple[str, ...], target: Target) -> None:
-    """Let sessions again into those of these, and of what was kept for *target*, that a cut switch had closed."""
+    """Let sessions again into those of these, and of what was kept for *target*, that something cut had closed."""
     closed_ones = connection.execute("SELECT datname FROM pg_database WHERE NOT datallowconn").fetchall()
     for (name,) in closed_ones:
         if name in names or ours(marks.read(comment_of(connection, name)), name, target):

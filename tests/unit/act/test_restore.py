@@ -174,15 +174,15 @@ put_back(target, Vault.of(target).backups()[0], wanted(tables=sys.argv[6]))
     ("where", "tables"),
     [
         ("settings:apply", "none"),
-        ("switch:_names", "none"),
-        ("restore:rename", "none"),
+        ("switch:set_comment", "none"),
+        ("restore:swap", "none"),
         ("move:all_pass", "public.users"),
         ("move:_copy", "public.users"),
         ("tables:remove", "public.users"),
     ],
 )
 def test_killed_and_run_again(db: psycopg.Connection, target: Target, tmp_path: Path, where: str, tables: str) -> None:
-    """`kill -9` in the middle of a step, the closed database of a switch included: the next run ends well."""
+    """`kill -9` in the middle of a step, the switch's transaction too: nobody is shut out, the next ends well."""
     before, taken = digests(target), take_backup(target)
     db.execute("UPDATE users SET name = 'live'")
     raw = {
@@ -200,6 +200,7 @@ def test_killed_and_run_again(db: psycopg.Connection, target: Target, tmp_path: 
     assert child.poll() is None
     os.kill(child.pid, signal.SIGKILL)
     child.wait(30)
+    assert data_facts(target).databases["main"].open
     choice = wanted(tables=tables)
     assert put_back(target, taken, choice)["verdict"] == "pass"
     assert digests(target) == before
