@@ -10,7 +10,9 @@ from typing import Any
 
 import docker
 import pytest
+import requests
 from engine_images import made, needs_engine, run
+from ghost import ghost_owner
 
 from drillbook.observe.helper import LABEL, helper, sweep
 
@@ -73,3 +75,31 @@ def test_helper_that_tells_no_owner_is_left_alone(api: Any, image: str) -> None:
         assert there(api, bare)
     finally:
         api.remove_container(bare)
+
+
+class Half:
+    """An engine with one helper of a dead process, whose removal ends with *status*."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+    def containers(self, **_how: Any) -> list[dict[str, Any]]:
+        labels = {f"{LABEL}.{name}": value for name, value in ghost_owner().items()}
+        return [{"Id": "left", "Labels": {LABEL: "digest", **labels}}]
+
+    def remove_container(self, _key: str, **_how: Any) -> None:
+        response = requests.Response()
+        response.status_code = self.status
+        raise docker.errors.APIError("removal", response)
+
+
+@pytest.mark.parametrize("status", [404, 409])
+def test_helper_that_another_process_sweeps_is_left_to_it(status: int) -> None:
+    """It is gone, or is going: nothing of ours is wrong, and it is not told as removed by us."""
+    assert sweep(Half(status)) == []
+
+
+def test_helper_that_the_engine_does_not_remove_is_an_error() -> None:
+    """Any other answer is told."""
+    with pytest.raises(docker.errors.APIError):
+        sweep(Half(500))
