@@ -7,9 +7,12 @@ Two stands side by side, and each takes the next kind when it is through with on
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -17,6 +20,7 @@ HOUSE = Path(__file__).resolve().parents[2]
 os.environ.setdefault("DRILLBOOK_HOME", str(HOUSE))
 
 from drillbook.act import images, install  # noqa: E402
+from drillbook.act.site import state  # noqa: E402
 from sweep.faults import FAULTS, strikes_here  # noqa: E402
 from sweep.rows import Row, at, cells  # noqa: E402
 
@@ -29,7 +33,7 @@ def main(words: list[str]) -> int:
     chosen = [f for f in strikes_here() if not words or any(word in f.name for word in words)]
     rows: list[Row] = []
     context = get_context("spawn")
-    with context.Manager() as shared, ProcessPoolExecutor(2, mp_context=context) as pool:
+    with _alone(), context.Manager() as shared, ProcessPoolExecutor(2, mp_context=context) as pool:
         left = shared.Queue()
         for fault in (f for f in chosen if not f.alone):
             left.put(fault.name)
@@ -41,6 +45,18 @@ def main(words: list[str]) -> int:
     for fault in {f.name for f in FAULTS} - {f.name for f in chosen}:
         print(f"not made here: {fault}")
     return _told(rows)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two sweeps of one checkout would strike each other's stands: the second ends at once."""
+    state().mkdir(parents=True, exist_ok=True)
+    with (state() / "sweep.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("another sweep of this checkout is under way\nHINT: wait for its table; both use the same stands")
+        yield
 
 
 def _told(rows: list[Row]) -> int:
