@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,10 +81,31 @@ def is_shared(step: Step) -> bool:
 
 
 def not_rehearsed(real: Plan, copy: Plan, projects: tuple[str, str]) -> list[str]:
-    """The steps of the reset of the target that the copy's had not; *projects*: the target's and the copy's."""
+    """The steps of the reset of the target that the copy's had not; *projects*: the target's and the copy's.
+
+    Containers are counted and not told apart by their number: the copy's begin at 1, the target's where its last
+    reset left off.
+    """
     own, other = projects
-    there = {name for step in copy.steps for name in (step.id.replace(other, own), step.id.replace(f"{other}-", ""))}
-    return [step.id for step in real.steps if step.id not in there]
+    there = [{step.id.replace(other, own), step.id.replace(f"{other}-", "")} for step in copy.steps]
+    missing = _without([step.id for step in real.steps], there)
+    return _without(missing, [{_unnumbered(name) for name in names} for names in there], _unnumbered)
+
+
+def _without(steps: list[str], there: list[set[str]], told: Callable[[str], str] = str) -> list[str]:
+    """The *steps* that, as they are *told*, have no counterpart in *there*; each counts once."""
+    missing = []
+    for step in steps:
+        found = next((names for names in there if told(step) in names), None)
+        if found is None:
+            missing.append(step)
+        else:
+            there.remove(found)
+    return missing
+
+
+def _unnumbered(step: str) -> str:
+    return re.sub(r"-[0-9]+$", "", step)
 
 
 Before = tuple[Sequence[ContainerFact], Sequence[VolumeFact]]
