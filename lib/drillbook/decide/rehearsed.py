@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from drillbook.decide.evidence import Evidence, Verdict
@@ -88,11 +89,12 @@ def not_rehearsed(real: Plan, copy: Plan, projects: tuple[str, str]) -> list[str
     """
     own, other = projects
     there = [{step.id.replace(other, own), step.id.replace(f"{other}-", "")} for step in copy.steps]
-    missing = _without([step.id for step in real.steps], there)
-    return _without(missing, [{_unnumbered(name) for name in names} for names in there], _unnumbered)
+    missing = _without([step.id for step in real.steps], there, str)
+    unnumbered = partial(re.sub, rf"(-{re.escape(own)}-.+)-[0-9]+$", r"\1")  # compose's name: project-service-number
+    return _without(missing, [set(map(unnumbered, names)) for names in there], unnumbered)
 
 
-def _without(steps: list[str], there: list[set[str]], told: Callable[[str], str] = str) -> list[str]:
+def _without(steps: list[str], there: list[set[str]], told: Callable[[str], str]) -> list[str]:
     """The *steps* that, as they are *told*, have no counterpart in *there*; each counts once."""
     missing = []
     for step in steps:
@@ -102,10 +104,6 @@ def _without(steps: list[str], there: list[set[str]], told: Callable[[str], str]
         else:
             there.remove(found)
     return missing
-
-
-def _unnumbered(step: str) -> str:
-    return re.sub(r"-[0-9]+$", "", step)
 
 
 Before = tuple[Sequence[ContainerFact], Sequence[VolumeFact]]

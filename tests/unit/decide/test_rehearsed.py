@@ -69,13 +69,18 @@ def test_steps_that_the_copy_had_not_are_told() -> None:
 
 
 def test_containers_of_the_copy_begin_at_one() -> None:
-    """The target's carry the number that its last reset gave; they are as many, or it is said which is too many."""
+    """The target's carry the number that its last reset gave; they are as many, or it is said which is too many.
+
+    A service whose own name ends in a number is another service.
+    """
     copy = "connect-rehearsal-0a1b2c"
     made = plan(f"keep-{copy}-app1-1", f"drain-{copy}-app1-1", f"keep-{copy}-web-1", "prove-app1", "prove-web-2")
     real = plan("keep-connect-app1-7", "drain-connect-app1-7", "keep-connect-web-1", "prove-app1", "prove-web-2")
     assert not_rehearsed(real, made, ("connect", copy)) == []
     two = plan("keep-connect-app1-7", "keep-connect-app1-8", "prove-web-1", "prove-web-2")
     assert not_rehearsed(two, made, ("connect", copy)) == ["keep-connect-app1-8", "prove-web-1"]
+    other = plan("prove-web-1", "keep-connect-web-1")
+    assert not_rehearsed(other, plan("prove-web-2", f"keep-{copy}-web-2"), ("connect", copy)) == ["prove-web-1"]
 
 
 def test_what_every_build_of_the_engine_uses_is_left_alone() -> None:
