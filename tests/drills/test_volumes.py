@@ -33,7 +33,7 @@ COMPOSE = """services:
     volumes: ["queue:/data"]
   writer:
     image: {image}
-    command: ["sh", "-c", "while :; do [ -e /up/hold ] || date +%N > /up/now; sleep 0.01; done"]
+    command: ["sh", "-c", "while :; do [ -e /up/hold ] || echo >> /up/now; sleep 0.01; done"]
     init: true
     network_mode: none
     stop_grace_period: 1s
@@ -51,7 +51,10 @@ backup: {{vault: {vault}}}
 
 @pytest.fixture(scope="module")
 def site(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A redis with a password that appends, and a service that never stops writing."""
+    """A redis with a password that appends, and a service that never stops writing.
+
+    It appends: a file that is written anew is empty for a moment, and two looks that meet it empty are alike.
+    """
     import json
 
     folder = tmp_path_factory.mktemp(PROJECT)
@@ -60,6 +63,8 @@ def site(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     (folder / "compose.yaml").write_text(COMPOSE.format(image=f"drillbook-redis:{images.tag()}", password=password))
     compose = ("docker", "compose", "-p", PROJECT, "--project-directory", str(folder))
     run_checked((*compose, "up", "-d"), timeout=120)
+    begun = "until [ -s /up/now ]; do sleep 0.1; done"
+    run_checked((*compose, "exec", "-T", "writer", "sh", "-c", begun), timeout=60)
     yield folder
     run_checked((*compose, "down", "--timeout", "1", "--volumes"), timeout=120)
     for label in ("drillbook.kept.target", "drillbook.restored.target"):
