@@ -15,7 +15,6 @@ from drillbook.show.view import View, callout, folded, table
 
 def plan(what: Plan) -> View:
     """What it means, what it touches, each step with its exact command and what brings back what it destroys."""
-    destroyed = _listed(what.destroys) or "• nothing"
     title = f"Plan {what.fingerprint}: {len(what.steps)} steps on {what.target}"
     view = table(title, _steps(what.steps), mono=("command",), below="command")
     if what.objects:
@@ -27,7 +26,9 @@ def plan(what: Plan) -> View:
     if what.back:
         told = f"The way back, taken by itself when a step fails once something was switched: {len(what.back)} steps"
         view += folded(told, table("The way back", _steps(what.back), mono=("command",), below="command"))
-    return view + callout("warn", "Destroys or moves", destroyed)
+    return view + callout(
+        "warn" if what.destroys else "note", "Destroys or moves", _listed(what.destroys) or "• nothing"
+    )
 
 
 def _listed(lines: Sequence[str]) -> str:

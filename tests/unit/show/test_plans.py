@@ -14,6 +14,7 @@ from drillbook.decide.plan import Object, Plan, Step
 from drillbook.decide.reset import plan_reset
 from drillbook.observe.facts import ImageFact
 from drillbook.show import plans
+from drillbook.show.view import COLOURS
 
 STACK = builders.stack(proxy=builders.PROXY)
 NOTHING = Plan("drill", "t", "0", {}, (Step("x", "v", "s"),))
@@ -66,8 +67,11 @@ def test_plan_quotes_as_a_shell_would() -> None:
 
 
 def test_plan_that_destroys_nothing_says_so() -> None:
-    """A harmless plan says that it destroys nothing."""
-    assert "• nothing" in plans.plan(NOTHING).text
+    """A harmless plan says that it destroys nothing, and does not warn of it."""
+    view = plans.plan(NOTHING)
+    assert "• nothing" in view.text
+    assert COLOURS["warn"] not in view.html
+    assert COLOURS["warn"] in plans.plan(made()).html
 
 
 @pytest.mark.parametrize(
