@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -154,13 +153,11 @@ def test_what_is_normal_is_no_finding(baseline: dict[str, Any], stack: Stack) ->
     assert Stack(stack.site, stack.engine).everything == baseline
 
 
-def test_a_second_look_is_quick_and_the_same(healthy: Site) -> None:
-    """The digests of an image are known by its layers: the second look reads no image again, and says the same."""
+def test_a_second_look_reads_no_image_again_and_says_the_same(healthy: Site) -> None:
+    """The digests of an image are known by its layers."""
     first = look(healthy)
-    started = time.monotonic()
     with engine_calls() as calls:
         second = look(healthy)
-    assert time.monotonic() - started < 10
     assert second.verdict == first.verdict
     assert not [call for call in calls if "/containers/create" in call]
 

@@ -215,9 +215,7 @@ def test_one_that_is_asked_to_end_removes_its_copy(real: Real, engine: Any) -> N
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(real.target.file)], stdout=subprocess.DEVNULL)
     wait(lambda: any("drillbook-build" in name for name in left(engine)) or process.poll() is not None)
     process.terminate()
-    began = time.monotonic()
     assert process.wait(60) == 143
-    assert time.monotonic() - began < 30
     assert left(engine) == []
     assert real.seen() == before
 
