@@ -90,8 +90,8 @@ def transfer(step: Step, context: Context) -> Mapping[str, Any]:
     with writer(context.target, key) as connection:
         reopen(connection, (name, content.database), context.target)
         switched = not exists(connection, name) and is_switched(connection, step, context)
-        if switched or not begun(connection, name, content, named):
-            return {"database": name, "restored": "before this"}
+    if switched or not begun(context.target, key, name, content, named):
+        return {"database": name, "restored": "before this"}
     seconds = _moved(step, context, server, content.database)
     with writer(context.target, key) as connection:
         settings.apply(connection, name, marked(content, name, context))

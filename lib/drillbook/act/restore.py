@@ -26,6 +26,7 @@ from drillbook.observe.kept import unmarked
 from drillbook.observe.marks import Mark
 from drillbook.observe.server import READING, session
 from drillbook.observe.server import place as place_of
+from drillbook.target import Target
 from drillbook.vault import checksum, manifest
 from drillbook.vault.catalog import Backup, Vault
 from drillbook.vault.content import DatabaseContent
@@ -100,8 +101,8 @@ def restore_beside(step: Step, context: Context) -> Mapping[str, Any]:
     with writer(context.target, key) as connection:
         reopen(connection, (name, context.target.databases[key].dbname), context.target)
         switched = not exists(connection, name) and is_switched(connection, step, context)
-        if switched or not begun(connection, name, entry.content, backup):
-            return {"database": name, "restored": "before this"}
+    if switched or not begun(context.target, key, name, entry.content, backup):
+        return {"database": name, "restored": "before this"}
     label, major = context.folder.name, int(step.args["major"])
     with client_tools(context.target, key, files(context), label, major) as tools:
         began = time.monotonic()
@@ -113,18 +114,19 @@ def restore_beside(step: Step, context: Context) -> Mapping[str, Any]:
     return {"database": name, "rows": entry.content.rows, "seconds": round(seconds, 3)}
 
 
-def begun(connection: psycopg.Connection, name: str, content: DatabaseContent, backup: Backup) -> bool:
+def begun(target: Target, key: str, name: str, content: DatabaseContent, backup: Backup) -> bool:
     """Make the empty database *name*, marked as under way; False where a finished one is there already.
 
     A half one of ours is removed first.
     """
     mark = f"drillbook: restore of {backup.name} under way"
-    if exists(connection, name):
-        if comment_of(connection, name) != mark:
-            return False
-        remove(connection, name)
-    settings.create(connection, name, content)
-    set_comment(connection, name, mark)
+    with writer(target, key) as connection:
+        if exists(connection, name):
+            if comment_of(connection, name) != mark:
+                return False
+            remove(target, key, name)
+        settings.create(connection, name, content)
+        set_comment(connection, name, mark)
     return True
 
 

@@ -36,9 +36,8 @@ def restore_tables(step: Step, context: Context) -> Mapping[str, Any]:
     """A database with the backup's whole schema and the rows of the chosen tables alone; a half one is replaced."""
     backup, key, name = chosen(context), str(step.args["key"]), str(step.args["beside"])
     content = backup.whole().databases[key].content
-    with writer(context.target, key) as connection:
-        if not begun(connection, name, content, backup):
-            return {"database": name, "restored": "before this"}
+    if not begun(context.target, key, name, content, backup):
+        return {"database": name, "restored": "before this"}
     major, label = int(step.args["major"]), context.folder.name
     with client_tools(context.target, key, files(context), label, major) as tools:
         source, words = tools.path(str(step.args["folder"])), ("-d", dsn(name), "--exit-on-error", "--no-tablespaces")
@@ -118,6 +117,5 @@ def drop_beside(step: Step, context: Context) -> Mapping[str, Any]:
         found = compared(connection, content_of(context, key), names_of(step))
     if any(evidence.verdict != "pass" for evidence in found):
         return {"kept": name, "why": "someone has changed it since"}
-    with writer(context.target, key) as connection:
-        remove(connection, name)
+    remove(context.target, key, name)
     return {"dropped": name}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 import psycopg
@@ -46,53 +46,6 @@ def oid(connection: psycopg.Connection, name: str) -> str:
     return one(connection, sql.SQL("SELECT oid FROM pg_database WHERE datname = {}").format(sql.Literal(name)))
 
 
-@contextmanager
-def closed(connection: psycopg.Connection, names: tuple[str, ...]) -> Iterator[None]:
-    """Within, nobody can be or get into these databases; afterwards, under whatever name, they are open again.
-
-    Raises:
-        RunbookError: someone is still in one of them after 30 s.
-    """
-    oids = {oid(connection, name) for name in names} - {""}
-    try:
-        for name in names:
-            if exists(connection, name):
-                _allow(connection, name, "false")
-        _empty(connection, names)
-        yield
-    finally:
-        for name in _names(connection, oids):
-            _allow(connection, name, "true")
-
-
-def _names(connection: psycopg.Connection, oids: set[str]) -> list[str]:
-    rows = connection.execute("SELECT datname FROM pg_database WHERE oid = ANY(%s::oid[])", (sorted(oids),)).fetchall()
-    return [str(row[0]) for row in rows]
-
-
-def _allow(connection: psycopg.Connection, name: str, whether: str) -> None:
-    statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
-    connection.execute(statement.format(sql.Identifier(name), sql.SQL("true" if whether == "true" else "false")))
-
-
-def _empty(connection: psycopg.Connection, names: tuple[str, ...]) -> None:
-    """End every session in these databases, again and again until none is left."""
-    deadline = time.monotonic() + QUIET_SECONDS
-    while time.monotonic() < deadline:
-        [row] = connection.execute(ENDED, (list(names),)).fetchall()
-        if row[0] == 0:
-            return
-        time.sleep(POLL_SECONDS)
-    raise _used(names)
-
-
-def _used(names: tuple[str, ...]) -> RunbookError:
-    return RunbookError(
-        f"someone is still connected to {' or '.join(names)} after {QUIET_SECONDS} s",
-        "nothing was renamed; stop what connects, then run this again",
-    )
-
-
 def rename(
     connection: psycopg.Connection, pairs: tuple[tuple[str, str], ...], comments: Mapping[str, str] | None = None
 ) -> None:
@@ -115,14 +68,33 @@ def swap(
     Raises:
         RunbookError: someone is still in one of them after 30 s.
     """
-    names, deadline = tuple(old for old, _ in pairs), time.monotonic() + QUIET_SECONDS
+    _alone(target, key, tuple(old for old, _ in pairs), lambda connection: rename(connection, pairs, comments))
+
+
+def remove(target: Target, key: str, name: str) -> None:
+    """Drop the database *name* on the server of *key*, with whoever is in it put out.
+
+    Raises:
+        RunbookError: someone is still in it after 30 s.
+    """
+    statement = sql.SQL("DROP DATABASE {}").format(sql.Identifier(name))
+    _alone(target, key, (name,), lambda connection: connection.execute(statement))
+
+
+def _alone(target: Target, key: str, names: tuple[str, ...], change: Callable[[psycopg.Connection], object]) -> None:
+    deadline = time.monotonic() + QUIET_SECONDS
     with writer(target, key) as connection, _ending(target, key, names):
         while True:
             try:
-                return rename(connection, pairs, comments)
+                change(connection)
             except psycopg.errors.ObjectInUse as error:
                 if time.monotonic() > deadline:
-                    raise _used(names) from error
+                    raise RunbookError(
+                        f"someone is still connected to {' or '.join(names)} after {QUIET_SECONDS} s",
+                        "nothing was changed; stop what connects, then run this again",
+                    ) from error
+            else:
+                return
 
 
 @contextmanager
@@ -162,11 +134,4 @@ def reopen(connection: psycopg.Connection, names: tuple[str, ...], target: Targe
     closed_ones = connection.execute("SELECT datname FROM pg_database WHERE NOT datallowconn").fetchall()
     for (name,) in closed_ones:
         if name in names or ours(marks.read(comment_of(connection, name)), name, target):
-            _allow(connection, name, "true")
-
-
-def remove(connection: psycopg.Connection, name: str) -> None:
-    """Drop the database *name*, with every session in it ended."""
-    with closed(connection, (name,)):
-        pass
-    connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(name)))

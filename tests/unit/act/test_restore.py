@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +220,40 @@ def test_a_live_database_that_a_cut_switch_closed_is_opened_first(
     assert not data_facts(target).databases["main"].open
     put_back(target, taken, BESIDE)
     assert data_facts(target).databases["main"].open
+
+
+def test_a_half_restored_database_goes_whoever_sits_in_it(
+    db: psycopg.Connection, target: Target, postgres_server: Cluster
+) -> None:
+    """A pg_restore that outlived its killed run works in it, and something else connects again at once, and again."""
+    before, taken = digests(target), take_backup(target)
+    name = str(next(step for step in planned(target, taken).steps if step.verb == "restore.database").args["beside"])
+    with writer(postgres_server, "postgres") as keeper:
+        keeper.execute(f'CREATE DATABASE "{name}"')
+        keeper.execute(f"COMMENT ON DATABASE \"{name}\" IS 'drillbook: restore of {taken.name} under way'")
+    over, in_it = threading.Event(), threading.Event()
+
+    def client() -> None:
+        while not over.is_set():
+            with suppress(psycopg.OperationalError), writer(postgres_server, name) as connection:
+                in_it.set()
+                connection.execute("SELECT pg_sleep(60)")
+
+    threads = [threading.Thread(target=client) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert in_it.wait(30)
+        connections = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+        assert writer_at(target).execute(connections, (name,)).fetchall() != [(0,)]
+        assert put_back(target, taken)["verdict"] == "pass"
+    finally:
+        over.set()
+        with writer(postgres_server, "postgres") as keeper:
+            keeper.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+        for thread in threads:
+            thread.join(30)
+    assert digests(target) == before
 
 
 def wait(until: Callable[[], object], seconds: float = 60) -> None:
