@@ -174,13 +174,16 @@ def load_target(name: str) -> Target:
     file = Path(name).resolve() if name.endswith((".yaml", ".yml")) else home.targets() / f"{name}.yaml"
     if file.parent != home.targets() and not name.endswith((".yaml", ".yml")):
         raise BadTarget(f"{name!r} is not a target's name", "a name has no slashes; a file ends in .yaml")
-    if not file.is_file():
-        known = sorted(path.stem for path in home.targets().glob("*.yaml"))
-        raise BadTarget(f"there is no target {name!r}", f"{nearest(name, known)}the targets are: {', '.join(known)}")
     try:
-        raw = yaml.safe_load(file.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadTarget(f"{file} is not YAML: {error}", "compare it with parameters/targets/example.yaml") from error
+        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        known = sorted(path.stem for path in home.targets().glob("*.yaml"))
+        hint = f"{nearest(name, known)}the targets are: {', '.join(known)}"
+        raise BadTarget(f"there is no target {name!r}", hint) from error
+    except PermissionError as error:
+        raise BadTarget(f"{file} cannot be read: {error.strerror}", "run as a user who may read it") from error
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadTarget(f"{file} cannot be read: {error}", "compare it with parameters/targets/example.yaml") from error
     return parse_target(raw, file)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,40 @@ def test_an_unknown_target_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(BadTarget) as told:
         load_target("conect")
     assert "did you mean 'connect'?" in told.value.hint
+
+
+@pytest.mark.parametrize("content", [b"name: [", b"name: \xff", b"\x00"])
+def test_what_is_no_yaml_is_told(tmp_path: Path, content: bytes) -> None:
+    """Broken YAML, broken UTF-8 and what YAML does not know."""
+    file = tmp_path / "shop.yaml"
+    file.write_bytes(content)
+    with pytest.raises(BadTarget, match=r"shop\.yaml cannot be read"):
+        load_target(str(file))
+
+
+@pytest.mark.parametrize("what", ["folder.yaml", "gone.yaml", "file.yaml/shop.yaml"])
+def test_what_is_no_file_is_no_target(tmp_path: Path, what: str) -> None:
+    """A folder, nothing, and a way through a file."""
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "file.yaml").touch()
+    with pytest.raises(BadTarget, match="there is no target"):
+        load_target(str(tmp_path / what))
+
+
+def test_a_file_of_another_user_is_told(tmp_path: Path) -> None:
+    """Neither a traceback nor a target that is said not to be there."""
+    file = tmp_path / "shop.yaml"
+    file.write_text("name: shop")
+    file.chmod(0)
+    me = os.geteuid()
+    if me == 0:  # root may read whatever the mode is
+        os.seteuid(65534)
+    try:
+        with pytest.raises(BadTarget, match="cannot be read: Permission denied") as caught:
+            load_target(str(file))
+    finally:
+        os.seteuid(me)
+    assert "may read it" in caught.value.hint
 
 
 def test_a_secret_is_never_written_into_the_file(tmp_path: Path) -> None:
