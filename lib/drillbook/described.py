@@ -87,11 +87,15 @@ class Service(Part):
 
 
 class Proxy(Part):
-    """The service that stands before the others, the commands in it that test and reload its configuration."""
+    """The service that stands before the others, the commands in it that test and reload its configuration.
+
+    `settle_seconds`: how long at the most it goes on with the containers that it knew before a switch.
+    """
 
     service: str
     test: tuple[str, ...] = ()
     reload: tuple[str, ...] = ()
+    settle_seconds: float = Field(default=3.0, ge=0, le=600)
 
 
 class Stack(Part):

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from drillbook.act import replicas
 from drillbook.act.executor import Context, verb
 from drillbook.decide.plan import Step
 from drillbook.errors import StepFailed
-from drillbook.observe import endpoint, engine
+from drillbook.observe import endpoint
 from drillbook.observe.command import environment, run
-from drillbook.observe.facts import ResponseFact
+from drillbook.observe.facts import ContainerFact, ResponseFact
+from drillbook.observe.workers import workers
 
 WAIT_SECONDS = 15.0
-PAUSE_SECONDS = 0.3
+PAUSE_SECONDS, SETTLE_SECONDS = 0.3, 0.1
 
 
 @verb("proxy.test")
@@ -22,42 +24,72 @@ def test(step: Step, context: Context) -> Mapping[str, Any]:
     """Let the proxy test its configuration as it lies there now.
 
     Raises:
-        StepFailed: it does not parse.
+        StepFailed: it does not parse, or no proxy runs.
     """
     if not step.args["test"]:
         return {"left_out": "stack.proxy.test is empty"}
-    return {"said": _within(step, context, step.args["test"], "the configuration of {} does not parse")}
+    container = _running(step, context)
+    if container is None:
+        raise StepFailed(
+            f"no container of {step.args['service']} runs", "nothing was touched; diagnose what stopped it"
+        )
+    return {"said": _within(container, step, context, "test", "the configuration of {} does not parse")}
 
 
 @verb("proxy.switch")
 def switch(step: Step, context: Context) -> Mapping[str, Any]:
-    """Test the proxy's configuration, then have it read anew, so that it finds the new containers.
+    """Test the proxy's configuration, have it read anew, and wait until the proxy has let go of what it knew before.
 
     On the way back (`or_stays`) one that does not parse is no failure: the proxy goes on with what it has read, in
-    which the old containers still stand.
+    which the old containers still stand. One that does not run reads it as it starts.
 
     Raises:
         StepFailed: the configuration does not parse, and nothing was reloaded; or the reload failed.
     """
+    container = _running(step, context)
+    if container is None:
+        return {"reloaded": "", "seen": "it does not run, and reads its configuration as it starts"}
     try:
-        if step.args["test"]:
-            _within(step, context, step.args["test"], "the configuration of {} does not parse, so it is not reloaded")
+        _within(container, step, context, "test", "the configuration of {} does not parse, so it is not reloaded")
     except StepFailed as error:
         if not step.args["or_stays"]:
             raise
         return {"reloaded": "", "stays": error.fact}
-    said = _within(step, context, step.args["reload"], "{} could not be reloaded") if step.args["reload"] else ""
-    return {"reloaded": step.args["service"], "said": said}
+    before = workers(context.target, container.id)
+    said = _within(container, step, context, "reload", "{} could not be reloaded")
+    return {"reloaded": step.args["service"], "said": said, **_settled(step, context, container, before)}
 
 
-def _within(step: Step, context: Context, argv: Sequence[str], fact: str) -> str:
-    """Run *argv* in the proxy's container; the last lines of what it said."""
-    service = str(step.args["service"])
-    container = engine.container_of(context.target, service)
+def _running(step: Step, context: Context) -> ContainerFact | None:
+    return next((fact for fact in replicas.of(context, str(step.args["service"])) if fact.running), None)
+
+
+def _settled(step: Step, context: Context, container: ContainerFact, before: Mapping[str, str]) -> dict[str, Any]:
+    """Wait until no worker of *before* takes requests any more, at the most as long as the target's file says.
+
+    A reload only sends a signal: nginx' old workers take requests for a tenth of a second more, and send them to the
+    addresses that they know. One that takes none any more is gone, or its title tells so. A proxy that is a single
+    process never shows it.
+    """
+    began = time.monotonic()
+    while True:
+        there = workers(context.target, container.id)
+        same = [pid for pid, title in before.items() if there.get(pid) == title]
+        took = time.monotonic() - began
+        if (before and not same) or took >= step.args["settle_seconds"]:
+            return {"workers": len(before), "not_replaced": len(same), "settled_seconds": round(took, 2)}
+        time.sleep(SETTLE_SECONDS)
+
+
+def _within(container: ContainerFact, step: Step, context: Context, what: str, fact: str) -> str:
+    """Run the step's command *what* in the proxy's container, where there is one; the last lines of what it said."""
+    argv = step.args[what]
+    if not argv:
+        return ""
     words = ("docker", "exec", container.id, *argv)
     done = run(words, timeout=step.timeout_seconds, env=environment(context.target))
     if done.code != 0:
-        said = f"{fact.format(service)}: {done.complaint}"
+        said = f"{fact.format(step.args['service'])}: {done.complaint}"
         raise StepFailed(said, f"mend it; docker exec {container.name} {' '.join(argv)} must end with 0")
     return done.complaint
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from drillbook.decide.moves import Move
 from drillbook.decide.plan import Object, Step
-from drillbook.decide.way_back import recreate, switch, way_back
+from drillbook.decide.way_back import behind, recreate, switch, way_back
 from drillbook.observe.facts import ContainerFact
 from drillbook.observe.image import seconds
 from drillbook.target import Proxy
@@ -42,21 +42,25 @@ def rollout(
 
     *compose* is what a compose command starts with; *volumes* must all be there afterwards.
     """
-    beside = [move for move in moves if not move.alone]
-    canaries = [_canary(move) for move in beside]
+    canaries = [_canary(move) for move in moves if not move.alone]
     acting: list[Step] = []
     there: dict[str, int] = {}
     for move in moves:
         meanwhile = replace(move, needs={name: there.get(name, now) for name, now in move.needs.items()})
-        acting += _in_place(meanwhile, compose) if move.alone else _beside(meanwhile, compose, proxy)
+        acting += _in_place(meanwhile, compose, proxy) if move.alone else _beside(meanwhile, compose, proxy)
         there[move.name] = _there(move)
     ask = Step("ask-endpoints", "endpoints.answer", "every endpoint", args={"build_id": build, "times": TIMES})
-    test = (_test(proxy),) if proxy and beside else ()
+    test = (_test(proxy),) if proxy and behind(moves, proxy) and not _starts(moves, proxy) else ()
     retired = [_retire(move) for move in moves if move.keeps_old]
     steps = (*canaries, *acting, ask, *retired, hold_volumes(volumes))
     turns = tuple(step.id for step in (*acting, ask))
     back = tuple(way_back(moves, compose, proxy))
     return Rollout(test, steps, back, turns, tuple(_objects(moves)), _notes(moves, proxy))
+
+
+def _starts(moves: Sequence[Move], proxy: Proxy) -> bool:
+    """Whether the proxy does not run yet, and this very rollout starts it."""
+    return any(move.name == proxy.service and not any(c.running for c in move.old) for move in moves)
 
 
 def _there(move: Move) -> int:
@@ -135,7 +139,7 @@ def _drain(container: ContainerFact, move: Move) -> Step:
     )  # fmt: skip
 
 
-def _in_place(move: Move, compose: tuple[str, ...]) -> list[Step]:
+def _in_place(move: Move, compose: tuple[str, ...], proxy: Proxy | None) -> list[Step]:
     if move.idle:
         return [*_tag(move)]
     swap = move.keeps_old
@@ -148,7 +152,8 @@ def _in_place(move: Move, compose: tuple[str, ...]) -> list[Step]:
         destroys=tuple(f"container {c.name} ({becomes})" for c in move.old),
         recovers="drillbook run rollback; its image, log and edited files are kept",
     )  # fmt: skip
-    return [*_tag(move), replace]
+    learns = (switch(f"reload-{move.name}", proxy),) if proxy and behind([move], proxy) else ()
+    return [*_tag(move), replace, *learns]
 
 
 def _retire(move: Move) -> Step:

@@ -79,8 +79,14 @@ def switched(name: str) -> Step:
         "test": ["nginx", "-t", "-q"],
         "reload": ["nginx", "-s", "reload"],
         "or_stays": name == "switch-back",
+        "settle_seconds": 3.0,
     }
-    return Step(name, "proxy.switch", "proxy", args=args, timeout_seconds=60)
+    return Step(name, "proxy.switch", "proxy", args=args, timeout_seconds=63)
+
+
+def checked() -> Step:
+    args = {"service": "proxy", "test": ["nginx", "-t", "-q"]}
+    return Step("test-proxy", "proxy.test", "proxy", args=args, timeout_seconds=60)
 
 
 def created(scale: str) -> tuple[str, ...]:
@@ -118,8 +124,7 @@ def held() -> Step:
 def test_whole_plan_for_images_beside_what_runs() -> None:
     """Test the proxy, keep, stage, build, prove, set aside, a canary; then green, switch, drain, ask; retire last."""
     assert reset(builders.stale_artifact()).steps == (
-        Step("test-proxy", "proxy.test", "proxy", args={"service": "proxy", "test": ["nginx", "-t", "-q"]},
-             timeout_seconds=60),
+        checked(),
         *before(),
         Step("canary-app1", "service.canary", "app1", args={"service": "app1", "image": BUILD}, timeout_seconds=60),
         tagged(),
@@ -159,20 +164,23 @@ def test_whole_plan_for_images_in_place() -> None:
     """Where no second one can run beside it, one is made that waits, and takes its turn when the old one stopped."""
     plan = reset(builders.stale_artifact(services=(BOUND,)))
     assert plan.steps == (
+        checked(),
         *before(),
         tagged(),
         Step("replace-app1", "service.swap", "app1", created("app1=2"),
              args={"service": "app1", "was": [ID], "image": BUILD, "count": 1}, timeout_seconds=180,
              destroys=("container connect-app1-1 (stopped, not removed)",),
              recovers="drillbook run rollback; its image, log and edited files are kept"),
+        switched("reload-app1"),
         asked(),
         retired(),
         held(),
     )  # fmt: skip
-    assert plan.turns == ("tag-app1", "replace-app1", "ask-endpoints")
+    assert plan.turns == ("tag-app1", "replace-app1", "reload-app1", "ask-endpoints")
     was = {"tag": "connect-app1", "tag_was": builders.NEW, "ran": [ID], "was": {ID: builders.NEW}, "how": "swap"}
     assert plan.back == (
         Step("back-app1", "service.back", "app1", args={"service": "app1", **was}),
+        switched("switch-back"),
         Step("remove-new-app1", "service.remove_new", "app1", args={"service": "app1", "was": [ID], "ran": [ID]}),
         Step("hold-endpoints", "endpoints.hold", "what was well before", args={"service": ""}),
     )
@@ -184,17 +192,20 @@ def test_whole_plan_for_a_container_that_only_compose_can_recreate() -> None:
     plan = reset(builders.healthy(services=(NAMED,)), "containers")
     recreate = (*builders.COMPOSE, "up", "-d", "--pull", "never", "--no-build", "--no-deps", "--force-recreate", "app1")
     assert plan.steps == (
+        checked(),
         before()[0],
         Step("replace-app1", "service.replace", "app1", recreate,
              args={"service": "app1", "was": [ID], "image": ""}, timeout_seconds=180,
              destroys=("container connect-app1-1 (recreated; its volumes stay)",),
              recovers="drillbook run rollback; its image, log and edited files are kept"),
+        switched("reload-app1"),
         asked(""),
         held(),
     )  # fmt: skip
     was = {"tag": "connect-app1", "tag_was": builders.NEW, "ran": [ID], "was": {ID: builders.NEW}, "how": "anew"}
     assert plan.back == (
         Step("back-app1", "service.back", "app1", recreate, args={"service": "app1", **was}),
+        switched("switch-back"),
         Step("hold-endpoints", "endpoints.hold", "what was well before", args={"service": ""}),
     )
 
@@ -250,7 +261,10 @@ def test_service_that_does_not_run_is_started_on_the_new_image() -> None:
     """One that crashed gets a new container in its place; the way back does not start what did not run."""
     crashed = builders.container(running=False, exit_code=1, restart_policy="unless-stopped")
     plan = reset(builders.healthy(containers=(crashed, builders.postgres())), "containers")
-    assert ids(plan) == ("keep-connect-app1-1", "replace-app1", "ask-endpoints", "retire-app1", "hold-volumes")
+    assert ids(plan) == (
+        "test-proxy", "keep-connect-app1-1", "replace-app1", "reload-app1", "ask-endpoints", "retire-app1",
+        "hold-volumes",
+    )  # fmt: skip
     assert any(note.endswith("it does not run") for note in plan.notes)
     back = step(plan, "back-app1")
     assert (back.args["ran"], back.args["was"]) == ([], {ID: builders.NEW})
@@ -268,7 +282,7 @@ def test_way_back_of_a_recreated_one_that_did_not_run_only_creates_it() -> None:
 def test_service_without_a_container_gets_one() -> None:
     """There is nothing to keep and nothing to bring back."""
     plan = reset(builders.healthy(containers=(builders.postgres(),)), "images")
-    assert ids(plan)[-4:] == ("tag-app1", "replace-app1", "ask-endpoints", "hold-volumes")
+    assert ids(plan)[-5:] == ("tag-app1", "replace-app1", "reload-app1", "ask-endpoints", "hold-volumes")
     assert step(plan, "back-app1").argv == ()
     assert plan.basis["kept"] == {"app1": {}}
 

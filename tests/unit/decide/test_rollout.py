@@ -42,10 +42,26 @@ def test_nothing_old_is_removed_before_everything_was_asked() -> None:
     assert names[names.index("ask-endpoints") + 1 :] == ["retire-a", "retire-b", "retire-c", "hold-volumes"]
 
 
-def test_proxy_is_left_alone_when_all_is_replaced_in_place() -> None:
-    """A container that is recreated keeps its name: the proxy is neither tested nor reloaded."""
+def test_proxy_learns_of_what_is_replaced_in_place() -> None:
+    """It keeps its name and gets another address: tested before, reloaded after it, and again on the way back."""
     found = rolled(moving(alone="bound"))
+    assert ids(found)[:3] == ["test-proxy", "replace-app1", "reload-app1"]
+    assert [step.id for step in found.back] == ["back-app1", "switch-back", "remove-new-app1", "hold-endpoints"]
+
+
+@pytest.mark.parametrize("how", ["itself", "done"])
+def test_proxy_is_left_alone_where_nothing_has_moved_behind_it(how: str) -> None:
+    """It reads its configuration as it starts; what only gets its tag has no new container."""
+    idle = Move(builders.service(replicas=0), (), "app:new", "it does not run", 1)
+    found = rolled(moving("proxy", alone="bound") if how == "itself" else idle)
     assert not any(step.verb.startswith("proxy.") for step in (*found.checks, *found.steps, *found.back))
+
+
+def test_proxy_that_this_rollout_starts_cannot_be_tested_before() -> None:
+    """It does not run: what comes after its start is told to it all the same."""
+    stopped = tuple(replace(c, running=False) for c in builders.replicas(1, "proxy"))
+    found = rolled(Move(builders.service("proxy"), stopped, "", "it does not run"), moving(alone="bound"))
+    assert ids(found)[:3] == ["replace-proxy", "replace-app1", "reload-app1"]
 
 
 def test_more_old_ones_than_replicas_all_go_with_the_last_new_one() -> None:
@@ -69,7 +85,8 @@ def test_turns_are_what_touches_what_runs() -> None:
     """From the first tag to the last answer a failure leads back; before it nothing was touched."""
     found = rolled(moving("a", image="a:new"), moving("b", alone="bound", image="b:new"))
     assert found.turns == (
-        "tag-a", "green-a-1", "switch-a-1", "drain-connect-a-1", "well-a", "tag-b", "replace-b", "ask-endpoints",
+        "tag-a", "green-a-1", "switch-a-1", "drain-connect-a-1", "well-a", "tag-b", "replace-b", "reload-b",
+        "ask-endpoints",
     )  # fmt: skip
 
 
