@@ -10,6 +10,7 @@ from drillbook.decide.reset import Parts, assembled, basis
 from drillbook.decide.reset_data import database_objects, database_steps, notes
 from drillbook.decide.reset_volumes import volume_objects, volume_steps
 from drillbook.decide.rollout import hold_volumes
+from drillbook.decide.way_back import switch
 from drillbook.observe.facts import Snapshot
 from drillbook.target import Target
 
@@ -30,6 +31,8 @@ def plan_databases(target: Target, snapshot: Snapshot, proof: Proof, stamp: str)
 def plan_volumes(target: Target, snapshot: Snapshot, proof: Proof, stamp: str, names: Collection[str]) -> Plan:
     """The volumes *names* copied to dated ones, proven equal, and emptied; then what was well before must be well.
 
+    What was stopped may have another address when it runs again: the proxy learns of it.
+
     Raises:
         NotThisIncident: *names* is empty.
         Refused, NotObserved, RunbookError: as `volume_steps`.
@@ -38,6 +41,8 @@ def plan_volumes(target: Target, snapshot: Snapshot, proof: Proof, stamp: str, n
     objects = volume_objects(target, snapshot, proof, names, stamp)
     held = hold_volumes([volume.name for volume in snapshot.volumes])
     well = Step("well-endpoints", "endpoints.hold", "what was well before", args={"service": ""})
-    parts = Parts((*steps, well, held) if steps else (), objects, basis={"stamp": stamp})
+    proxy = target.stack.proxy if target.stack else None
+    learns = (switch("reload-proxy", proxy, or_stays=True),) if proxy and steps and steps[-1].args["starts"] else ()
+    parts = Parts((*steps, *learns, well, held) if steps else (), objects, basis={"stamp": stamp})
     told = notes(target, snapshot, proof, "volumes", stamp, names)
     return assembled(target, basis(snapshot, "volumes", proof.backup.name), parts, told)

@@ -23,9 +23,10 @@ from drillbook.decide.reset_data import (
     volume_objects,
     volume_steps,
 )
+from drillbook.decide.reset_stored import plan_volumes
 from drillbook.errors import BadParameters, NotObserved, Refused, RunbookError
 from drillbook.observe.facts import ContainerFact, HeldFact, Mount, Snapshot, VolumeFact
-from drillbook.target import Target
+from drillbook.target import Proxy, Target
 
 STAMP = "2025-10-13T02:03:04.567Z"
 AT = "20251013t020304z"
@@ -155,6 +156,22 @@ def test_all_are_kept_before_one_is_cleared_and_cleared_before_one_starts() -> N
     assert steps[0].argv == ("docker", "stop", ids["app1"], ids["app2"])
     assert steps[1].argv == ("docker", "stop", ids["redis"], ids["app1"])
     assert sorted(steps[-1].argv[2:]) == sorted([ids["redis"], ids["app1"]])
+
+
+@pytest.mark.parametrize(("running", "learns"), [(True, ["reload-proxy"]), (False, [])])
+def test_proxy_learns_of_what_was_stopped_before_endpoints_are_asked(running: bool, learns: list[str]) -> None:
+    """It may have another address then; where nothing was stopped, and where no proxy is declared, nothing is told."""
+    facts, behind = snapshot(mounting("redis", CACHE, running=running)), target()
+    assert behind.stack is not None
+    proxied = behind.model_copy(
+        update={"stack": behind.stack.model_copy(update={"proxy": Proxy.model_validate(builders.PROXY)})}
+    )
+    ids = ["keep-cache", "clear-cache", "start-volumes"]
+    after = ["well-endpoints", "hold-volumes"]
+    plan = plan_volumes(proxied, facts, PROOF, STAMP, [CACHE])
+    assert [step.id for step in plan.steps] == [*ids, *learns, *after]
+    assert all(step.args["or_stays"] for step in plan.steps if step.verb == "proxy.switch")
+    assert [step.id for step in plan_volumes(target(), facts, PROOF, STAMP, [CACHE]).steps] == [*ids, *after]
 
 
 def test_what_a_cut_reset_stopped_is_started() -> None:
