@@ -184,7 +184,7 @@ def _notes(moves: Sequence[Move], proxy: Proxy | None) -> tuple[str, ...]:
     beside = [move.name for move in moves if not move.alone]
     said = [f"{', '.join(beside)}: green beside blue, no downtime planned"] if beside else []
     if beside and proxy is None:
-        said.append("no stack.proxy is declared: a proxy that looks names up only as it starts would lose these services")
+        said.append("no stack.proxy is declared: one that looks names up only as it starts would lose these services")
     said += [f"{m.name} is replaced in place, down for up to {m.down_seconds:.0f} s: {m.alone}"
              for m in moves if m.alone and not m.idle]  # fmt: skip
     said += [f"{m.name} stays at {m.replicas} containers, where the compose file asks for {m.service.replicas}"
