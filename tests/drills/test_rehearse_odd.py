@@ -138,7 +138,9 @@ def test_what_is_bound_to_its_host_is_rehearsed_in_place(target: Target, engine:
     result = run.record.result
     assert result is not None
     assert (result["verdict"], result["not_rehearsed"]) == ("pass", [])
-    assert result["would"]["downtime_seconds"] > 0
+    assert {name: seconds > 0 for name, seconds in result["would"]["services_down"].items()} == {
+        "web": True, "worker": True,
+    }  # fmt: skip
     assert "replace-web" in [step["step"] for step in result["steps"]]
     notes = "\n".join(json.loads((folder / "plan.json").read_text())["notes"])
     for said in (

@@ -83,17 +83,19 @@ def replace(step: Step, context: Context) -> Mapping[str, Any]:
         StepFailed: it is not healthy, runs another image, or a volume is gone.
     """
     target, name, was = context.target, str(step.args["service"]), list(step.args["was"])
-    there = replicas.of(context, name)
+    there, began = replicas.of(context, name), 0.0
     if not there or any(f.id in was for f in there):
         before = {v.name for v in engine.volumes(target)}
         for fact in there:
             evidence.keep(context, fact)
+        began = time.monotonic()
         run_checked(step.argv, timeout=step.timeout_seconds, env=environment(target))
         if lost := sorted(before - {v.name for v in engine.volumes(target)}):
             raise StepFailed(f"after replacing {name} volumes are gone: {', '.join(lost)}", "stop; restore them")
     facts = replicas.wait_healthy(context, name, seconds=step.timeout_seconds)
     _right_image(step, context, facts)
-    return {"containers": {f.name: f.image_id[7:19] for f in facts}}
+    down = {"down_seconds": round(time.monotonic() - began, 1)} if began else {}
+    return {"containers": {f.name: f.image_id[7:19] for f in facts}, **down}
 
 
 @verb("service.swap")

@@ -17,6 +17,7 @@ from drillbook.act.executor import Context, execute
 from drillbook.act.journal import Journal
 from drillbook.decide.moves import moves
 from drillbook.decide.plan import Plan, Step
+from drillbook.decide.rehearsed import services_down
 from drillbook.decide.rollout import rollout as planned
 from drillbook.errors import StepFailed
 from drillbook.observe import engine
@@ -136,6 +137,8 @@ def test_recreated_one_is_made_anew_on_the_way_there_and_back(fleet: Fleet) -> N
     fleet.sick = set()
     carry_out(fleet, plan(fleet, named="app", alone="its container has a fixed name, app"), "again")
     assert state(fleet) == [("connect-app1-1", NEW, True)]
+    lines = list(Journal(context(fleet, "again").folder / "journal.jsonl").lines())
+    assert list(services_down(lines)) == ["app1"]
 
 
 def test_what_did_not_run_does_not_run_after_the_way_back(fleet: Fleet) -> None:
