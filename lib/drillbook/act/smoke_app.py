@@ -20,6 +20,8 @@ from drillbook.target import Smoke
 PAUSE_SECONDS = 0.2
 LOG_LINES = 5
 LIVE_SECONDS = 10.0
+CONNECT_SECONDS = 2.0
+"""On the engine's own bridge; to a container that has just ended, a connection would be tried for ever."""
 
 
 @dataclass(frozen=True)
@@ -125,20 +127,20 @@ def _asked(api: Any, container: str, network: str, asked: Smoke, live: int) -> t
     The answer *live*, that the live app fails with (0: none), is enough.
     """
     deadline, status, said = time.monotonic() + asked.timeout_seconds, 0, "nothing listened"
-    while time.monotonic() < deadline:
-        seen = api.inspect_container(container)
+    while True:
+        seen, left = api.inspect_container(container), deadline - time.monotonic()
         if not seen["State"]["Running"]:
             log = api.logs(container, tail=LOG_LINES).decode(errors="replace")
             return 0, f"the app ended with {seen['State']['ExitCode']}: {log}"
+        if left <= 0:
+            return status, said
         url = f"http://{seen['NetworkSettings']['Networks'][network]['IPAddress']}:{asked.port}{asked.path}"
-        left = deadline - time.monotonic()
         try:
-            answer = httpx.get(url, timeout=max(min(left, asked.timeout_seconds), 0.1), trust_env=False)
+            answer = httpx.get(url, timeout=httpx.Timeout(left, connect=min(left, CONNECT_SECONDS)), trust_env=False)
         except httpx.HTTPError as error:
             said = f"{type(error).__name__}: {error}" if not status else said
         else:
             status, said = answer.status_code, answer.text
             if status in {asked.status, live}:
-                break
+                return status, said
         time.sleep(PAUSE_SECONDS)
-    return status, said
