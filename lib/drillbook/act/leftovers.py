@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 
 from drillbook.act import belongings
 from drillbook.act.site import Site
 from drillbook.observe import engine
+from drillbook.observe.build_cache import build_records
 from drillbook.observe.command import environment, run_checked
 
 
@@ -69,9 +71,8 @@ def remove_disk(site: Site) -> None:
 
 def _forget_cache_mounts(site: Site) -> None:
     """Remove the cache mounts of this sandbox's builds, each by its id."""
-    api = engine.client(site.target).api
-    for record in api.df()["BuildCache"] or []:
-        ours = f"{bundle(site)} " in f"{record['Description']} "
-        if record["Type"] == "exec.cachemount" and ours and not record["InUse"]:
-            argv = ("docker", "buildx", "prune", "--force", "--filter", f"id={record['ID']}")
+    for record in build_records(site.target, time.time()):
+        ours = f"{bundle(site)} " in f"{record.description} "
+        if record.type == "exec.cachemount" and ours and not record.in_use:
+            argv = ("docker", "buildx", "prune", "--force", "--filter", f"id={record.id}")
             run_checked(argv, timeout=60, env=environment(site.target))
