@@ -24,6 +24,7 @@ from drillbook.act.pull import pull
 from drillbook.errors import NotApproved, RunbookError, StepFailed
 from drillbook.observe.command import run_checked
 from drillbook.observe.registry import registry_facts
+from drillbook.observe.workers import workers
 from drillbook.run.record import Record, new_run_folder
 from drillbook.run.reset import ResetRun
 from drillbook.run.runner import run_runbook
@@ -327,12 +328,21 @@ def test_the_image_that_was_approved_runs(shop: Shop, tmp_path: Path) -> None:
     for step in ("switch-app-1", "reload-web"):  # nginx' old workers take requests after the reload's command has ended
         told = evidence(ended, step)
         assert told["workers"] > told["not_replaced"] == 0
+        assert told["let_go"] == "seen"
     assert (shop.answers(), shop.answers("web")) == ("two", "two")
     for name, digest in digests.items():
         assert digest in shop.engine.containers.get(f"{PROJECT}-{name}-1").image.attrs["RepoDigests"]
     assert shop.runs()["volumes"] == before["volumes"]
     told = shop.engine.containers.get(f"{PROJECT}-web-1").exec_run(["perl", "-pe", "1", "/kept/file"]).output
     assert told == b"precious"
+
+
+def test_workers_are_told_while_the_proxy_runs(shop: Shop) -> None:
+    """By their titles, without the master; of a container that is stopped nothing can be told."""
+    target, proxy = load_target(str(shop.site / "target.yaml")), shop.engine.containers.get(f"{PROJECT}-proxy-1")
+    assert set((workers(target, proxy.id) or {}).values()) == {"nginx: worker process"}
+    proxy.stop()
+    assert workers(target, proxy.id) is None
 
 
 def _notes(record: Record) -> list[str]:

@@ -64,20 +64,23 @@ def _running(step: Step, context: Context) -> ContainerFact | None:
     return next((fact for fact in replicas.of(context, str(step.args["service"])) if fact.running), None)
 
 
-def _settled(step: Step, context: Context, container: ContainerFact, before: Mapping[str, str]) -> dict[str, Any]:
+def _settled(
+    step: Step, context: Context, container: ContainerFact, before: Mapping[str, str] | None
+) -> dict[str, Any]:
     """Wait until no worker of *before* takes requests any more, at the most as long as the target's file says.
 
     A reload only sends a signal: nginx' old workers take requests for a tenth of a second more, and send them to the
     addresses that they know. One that takes none any more is gone, or its title tells so. A proxy that is a single
-    process never shows it.
+    process never shows it, and what the engine cannot tell is not seen: `let_go` says which it was.
     """
-    began = time.monotonic()
+    began, old = time.monotonic(), before or {}
     while True:
         there = workers(context.target, container.id)
-        same = [pid for pid, title in before.items() if there.get(pid) == title]
-        took = time.monotonic() - began
-        if (before and not same) or took >= step.args["settle_seconds"]:
-            return {"workers": len(before), "not_replaced": len(same), "settled_seconds": round(took, 2)}
+        same = [pid for pid, title in old.items() if there is None or there.get(pid) == title]
+        took, seen = time.monotonic() - began, bool(old) and not same
+        if seen or took >= step.args["settle_seconds"]:
+            return {"let_go": "seen" if seen else "not seen", "workers": len(old), "not_replaced": len(same),
+                    "settled_seconds": round(took, 2)}  # fmt: skip
         time.sleep(SETTLE_SECONDS)
 
 

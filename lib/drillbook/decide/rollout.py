@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from drillbook.decide.moves import Move
 from drillbook.decide.plan import Object, Step
-from drillbook.decide.way_back import behind, recreate, switch, way_back
+from drillbook.decide.way_back import is_behind, recreate, switch, way_back
 from drillbook.observe.facts import ContainerFact
 from drillbook.observe.image import seconds
 from drillbook.target import Proxy
@@ -50,7 +50,7 @@ def rollout(
         acting += _in_place(meanwhile, compose, proxy) if move.alone else _beside(meanwhile, compose, proxy)
         there[move.name] = _there(move)
     ask = Step("ask-endpoints", "endpoints.answer", "every endpoint", args={"build_id": build, "times": TIMES})
-    test = (_test(proxy),) if proxy and behind(moves, proxy) and not _starts(moves, proxy) else ()
+    test = (_test(proxy),) if proxy and any(is_behind(m, proxy) for m in moves) and not _starts(moves, proxy) else ()
     retired = [_retire(move) for move in moves if move.keeps_old]
     steps = (*canaries, *acting, ask, *retired, hold_volumes(volumes))
     turns = tuple(step.id for step in (*acting, ask))
@@ -152,7 +152,7 @@ def _in_place(move: Move, compose: tuple[str, ...], proxy: Proxy | None) -> list
         destroys=tuple(f"container {c.name} ({becomes})" for c in move.old),
         recovers="drillbook run rollback; its image, log and edited files are kept",
     )  # fmt: skip
-    learns = (switch(f"reload-{move.name}", proxy),) if proxy and behind([move], proxy) else ()
+    learns = (switch(f"reload-{move.name}", proxy),) if proxy and is_behind(move, proxy) else ()
     return [*_tag(move), replace, *learns]
 
 
@@ -183,6 +183,8 @@ def _objects(moves: Sequence[Move]) -> Iterator[Object]:
 def _notes(moves: Sequence[Move], proxy: Proxy | None) -> tuple[str, ...]:
     beside = [move.name for move in moves if not move.alone]
     said = [f"{', '.join(beside)}: green beside blue, no downtime planned"] if beside else []
+    if proxy and _starts(moves, proxy):
+        said.append(f"{proxy.service} does not run: its configuration is tested only as it starts")
     if beside and proxy is None:
         said.append("no stack.proxy is declared: one that looks names up only as it starts would lose these services")
     said += [f"{m.name} is replaced in place, down for up to {m.down_seconds:.0f} s: {m.alone}"

@@ -21,7 +21,7 @@ def way_back(moves: Sequence[Move], compose: tuple[str, ...], proxy: Proxy | Non
             "how": "anew" if anew else "swap" if move.alone else "beside",
         }  # fmt: skip
         yield Step(f"back-{move.name}", "service.back", move.name, up, args=args)
-    if proxy and behind(moves, proxy):
+    if proxy and any(is_behind(move, proxy) for move in moves):
         yield switch("switch-back", proxy, or_stays=True)
     for move in (move for move in moves if move.keeps_old):
         args = {"service": move.name, "was": [c.id for c in move.old], "ran": [c.id for c in move.old if c.running]}
@@ -38,12 +38,12 @@ def switch(name: str, proxy: Proxy, *, or_stays: bool = False) -> Step:
     return Step(name, "proxy.switch", proxy.service, args=args, timeout_seconds=60 + int(proxy.settle_seconds))
 
 
-def behind(moves: Sequence[Move], proxy: Proxy) -> list[Move]:
-    """The moves that the proxy must learn of: a new container has an address of its own, in the old one's place too.
+def is_behind(move: Move, proxy: Proxy) -> bool:
+    """Whether the proxy must learn of *move*: a new container has an address of its own, in the old one's place too.
 
     A proxy that is replaced itself reads its configuration as it starts.
     """
-    return [move for move in moves if not move.idle and not (move.alone and move.name == proxy.service)]
+    return not move.idle and not (move.alone and move.name == proxy.service)
 
 
 def recreate(move: Move, compose: tuple[str, ...], how: str) -> tuple[str, ...]:

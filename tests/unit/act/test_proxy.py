@@ -22,7 +22,7 @@ def step(**args: Any) -> Step:
     return Step("switch-app1-1", "proxy.switch", "proxy", args=given)
 
 
-def switched(monkeypatch: pytest.MonkeyPatch, folder: Path, *seen: Mapping[str, str]) -> Mapping[str, Any]:
+def switched(monkeypatch: pytest.MonkeyPatch, folder: Path, *seen: Mapping[str, str] | None) -> Mapping[str, Any]:
     """What a switch tells when the engine shows *seen*, one after the other, and the last of it from then on."""
     left = list(seen)
     monkeypatch.setattr(proxy, "workers", lambda *_: left.pop(0) if len(left) > 1 else left[0])
@@ -44,17 +44,25 @@ def test_workers_that_are_replaced_end_the_switch(
     """As long as one of the old ones may take a request it waits, and no longer."""
     old = {"1": WORKER, "2": WORKER}
     told = switched(monkeypatch, tmp_path, old, old, {**old, **later, "2": WORKER}, later)
-    assert (told["workers"], told["not_replaced"]) == (2, 0)
+    assert (told["let_go"], told["workers"], told["not_replaced"]) == ("seen", 2, 0)
     assert told["settled_seconds"] < 0.5
 
 
-@pytest.mark.parametrize("seen", [{"1": "caddy run"}, {}], ids=["one process", "nothing can be told"])
+@pytest.mark.parametrize("seen", [{"1": "caddy run"}, None], ids=["one process", "nothing can be told"])
 def test_what_cannot_be_seen_gets_the_whole_time(
-    seen: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seen: dict[str, str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A proxy that is a single process, and an engine whose host has no `ps`."""
     told = switched(monkeypatch, tmp_path, seen)
-    assert (told["workers"], told["not_replaced"]) == (len(seen), len(seen))
+    assert told["let_go"] == "not seen"
+    assert (told["workers"], told["not_replaced"]) == (len(seen or ()), len(seen or ()))
+    assert told["settled_seconds"] >= 0.5
+
+
+def test_what_the_engine_stops_telling_is_not_taken_for_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It told of two workers before the reload, and nothing afterwards."""
+    told = switched(monkeypatch, tmp_path, {"1": WORKER, "2": WORKER}, None)
+    assert (told["let_go"], told["not_replaced"]) == ("not seen", 2)
     assert told["settled_seconds"] >= 0.5
 
 

@@ -62,6 +62,7 @@ def test_proxy_that_this_rollout_starts_cannot_be_tested_before() -> None:
     stopped = tuple(replace(c, running=False) for c in builders.replicas(1, "proxy"))
     found = rolled(Move(builders.service("proxy"), stopped, "", "it does not run"), moving(alone="bound"))
     assert ids(found)[:3] == ["replace-proxy", "replace-app1", "reload-app1"]
+    assert "proxy does not run: its configuration is tested only as it starts" in found.notes
 
 
 def test_more_old_ones_than_replicas_all_go_with_the_last_new_one() -> None:
