@@ -1,4 +1,4 @@
-"""The proxy before the services: its configuration tested, then read anew; and the endpoints behind it asked."""
+"""The proxy before the services: its configuration tested, then read anew, until it has let go of the old one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from drillbook.act import replicas
 from drillbook.act.executor import Context, verb
 from drillbook.decide.plan import Step
 from drillbook.errors import StepFailed
-from drillbook.observe import endpoint
 from drillbook.observe.command import environment, run
-from drillbook.observe.facts import ContainerFact, ResponseFact
+from drillbook.observe.facts import ContainerFact
 from drillbook.observe.workers import workers
 
-WAIT_SECONDS = 15.0
-PAUSE_SECONDS, SETTLE_SECONDS = 0.3, 0.1
+SETTLE_SECONDS = 0.1
 
 
 @verb("proxy.test")
@@ -95,53 +93,3 @@ def _within(container: ContainerFact, step: Step, context: Context, what: str, f
         said = f"{fact.format(step.args['service'])}: {done.complaint}"
         raise StepFailed(said, f"mend it; docker exec {container.name} {' '.join(argv)} must end with 0")
     return done.complaint
-
-
-@verb("endpoints.hold")
-def hold(step: Step, context: Context) -> Mapping[str, Any]:
-    """Every endpoint that was well when the plan began is well now; each has 15 s to be so.
-
-    Raises:
-        StepFailed: one is not.
-    """
-    well = context.state.get("well", context.target.endpoints.keys())
-    until, left = time.monotonic() + WAIT_SECONDS, dict.fromkeys(well)
-    while True:
-        facts = [endpoint.ask(k, e, e.url) for k, e in context.target.endpoints.items() if k in left]
-        bad = [fact for fact in facts if fact.status != fact.expected_status]
-        left = {fact.endpoint: None for fact in bad}
-        if not left:
-            return {"well": sorted(well)}
-        if time.monotonic() > until:
-            raise _unwell(bad[0], "it was well before this plan began")
-        time.sleep(PAUSE_SECONDS)
-
-
-@verb("endpoints.answer")
-def answer(step: Step, context: Context) -> Mapping[str, Any]:
-    """Every endpoint answers as it must, N times in a row, with a build that was proven where it tells one.
-
-    `unknown` where one tells a build that no image is known to have and that is not the one that was asked for.
-
-    Raises:
-        StepFailed: one does not.
-    """
-    seen: dict[str, list[int]] = {}
-    told = set[str]()
-    builds = {build for build in context.state.get("builds", {}).values() if build}
-    for _ in range(step.args["times"]):
-        for key, declared in context.target.endpoints.items():
-            fact = endpoint.ask(key, declared, declared.url)
-            seen.setdefault(key, []).append(fact.status)
-            told |= {fact.build_id} - {""}
-            if fact.status != fact.expected_status:
-                raise _unwell(fact, f"asked {step.args['times']} times in a row")
-            if builds and fact.build_id and fact.build_id not in builds:
-                raise _unwell(fact, f"it tells build {fact.build_id}, the proven one is {', '.join(sorted(builds))}")
-    verdict = "unknown" if told - (builds or {step.args["build_id"]}) else "pass"
-    return {"verdict": verdict, "answers": seen, "told": sorted(told), "builds": sorted(builds)}
-
-
-def _unwell(fact: ResponseFact, why: str) -> StepFailed:
-    said = fact.error or fact.body[:160]
-    return StepFailed(f"{fact.url} answers {fact.status or 'nothing'} ({why}): {said}", "diagnose again: 01-diagnose")

@@ -6,7 +6,7 @@ import json
 from typing import ClassVar
 
 from drillbook import home
-from drillbook.act import build, canary, proxy, pull, rollout, set_aside, stack, volume_aside, way_back
+from drillbook.act import build, canary, endpoints, proxy, pull, rollout, set_aside, stack, volume_aside, way_back
 from drillbook.decide import reset_pull
 from drillbook.decide.diagnose import CODE_CAUSES, Diagnosis, diagnose
 from drillbook.decide.evidence import Evidence, overall
@@ -30,7 +30,7 @@ from drillbook.run.stamp import stamp
 from drillbook.show import causes as show_causes
 from drillbook.show import levels, tables
 
-VERBS = (build, canary, proxy, pull, rollout, set_aside, stack, volume_aside, way_back)
+VERBS = (build, canary, endpoints, proxy, pull, rollout, set_aside, stack, volume_aside, way_back)
 """The modules whose actions this run's plans name."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from drillbook.act import build, canary, proxy, rollout, stack, way_back
+from drillbook.act import build, canary, endpoints, proxy, rollout, stack, way_back
 from drillbook.decide.diagnose import Diagnosis, diagnose
 from drillbook.decide.evidence import Evidence, overall
 from drillbook.decide.plan import Plan
@@ -21,7 +21,7 @@ from drillbook.run.rollout import Rollout
 from drillbook.show import levels, tables
 from drillbook.suggest import nearest
 
-VERBS = (build, canary, proxy, rollout, stack, way_back)
+VERBS = (build, canary, endpoints, proxy, rollout, stack, way_back)
 """The modules whose actions this run's plans name."""
 
 NEWEST = "newest"

@@ -9,7 +9,7 @@ import builders
 import pytest
 from servers import Site, serving
 
-from drillbook.act import proxy
+from drillbook.act import endpoints
 from drillbook.act.executor import Context
 from drillbook.decide.plan import Step
 from drillbook.errors import StepFailed
@@ -25,7 +25,7 @@ def answered(here: Context, build: str = "") -> Any:
     """The good endpoint alone, asked three times."""
     good = {"good": here.target.endpoints["good"]}
     here.target = here.target.model_copy(update={"endpoints": good})
-    return proxy.answer(Step("ask-endpoints", "endpoints.answer", "x", args={"build_id": build, "times": 3}), here)
+    return endpoints.answer(Step("ask-endpoints", "endpoints.answer", "x", args={"build_id": build, "times": 3}), here)
 
 
 def test_the_proven_build_answers(tmp_path: Path) -> None:
@@ -54,16 +54,16 @@ def test_what_answers_wrong_is_a_failure(tmp_path: Path) -> None:
     """Any endpoint, whatever it was before."""
     with serving() as site, pytest.raises(StepFailed, match="/broken answers 500"):
         here = context(site, tmp_path)
-        proxy.answer(Step("ask-endpoints", "endpoints.answer", "x", args={"build_id": "", "times": 1}), here)
+        endpoints.answer(Step("ask-endpoints", "endpoints.answer", "x", args={"build_id": "", "times": 1}), here)
 
 
 def test_only_what_was_well_must_stay_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The incident's own endpoint does not stop its reset; one that was well, and is not, does."""
-    monkeypatch.setattr(proxy, "WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(endpoints, "WAIT_SECONDS", 0.5)
     step = Step("well-app1", "endpoints.hold", "what was well before", args={"service": "app1"})
     with serving() as site:
         here = context(site, tmp_path, well=["good"])
-        assert proxy.hold(step, here) == {"well": ["good"]}
+        assert endpoints.hold(step, here) == {"well": ["good"]}
         site.down = True
         with pytest.raises(StepFailed, match=r"/good answers 503 \(it was well before this plan began\)"):
-            proxy.hold(step, here)
+            endpoints.hold(step, here)

@@ -12,7 +12,7 @@ import builders
 import pytest
 from fleet import Fleet
 
-from drillbook.act import build, proxy, replicas, rollout, stack, way_back
+from drillbook.act import build, endpoints, replicas, rollout, stack, way_back
 from drillbook.act.executor import Context, execute
 from drillbook.act.journal import Journal
 from drillbook.decide.moves import moves
@@ -27,7 +27,7 @@ from drillbook.target import Target
 OLD, NEW, TAG = builders.OLD, builders.NEW, "connect-app1"
 BUILT = "connect-app1:drillbook-build-1"
 MODULES = (build, replicas, rollout, way_back)
-VERBS = (proxy, stack)  # endpoints and volumes, of which this target has none, are asked for too
+VERBS = (endpoints, stack)  # endpoints and volumes, of which this target has none, are asked for too
 BOUND = "it publishes the host's port 80"
 
 
