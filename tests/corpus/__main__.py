@@ -1,17 +1,22 @@
 """Make the corpus, have every judge judge it, and write `docs/detection.md`; ends with 1 when drillbook is wrong once.
 
-PYTHONPATH=lib:tests/unit:tests python -m corpus FOLDER_OF_POSTGRESQL_PROGRAMS FIREDRILL
+PYTHONPATH=lib:tests/unit:tests python -m corpus FOLDER_OF_POSTGRESQL_PROGRAMS FIREDRILL [--draw SEED] [WORD …]
+
+Where only some cases are judged, drawn by a commit's hash or with a WORD in their names, the page stays as it is.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +36,7 @@ from drillbook.act.cluster import Cluster  # noqa: E402
 from drillbook.act.roles import without_role  # noqa: E402
 from drillbook.observe.binaries import Binaries  # noqa: E402
 from drillbook.vault.catalog import Backup  # noqa: E402
+from suites.draw import every  # noqa: E402
 
 WORKERS = 2
 IMAGE = "drillbook-corpus"
@@ -59,25 +65,57 @@ class Work:
 WORK: list[Work] = []
 
 
-def main(programs: Path, firedrill: Path) -> int:
-    began = time.monotonic()
+def main(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="corpus")
+    parser.add_argument("programs", type=Path)
+    parser.add_argument("firedrill", type=Path)
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--draw", default="", metavar="SEED")
+    parser.add_argument("--results", type=Path, metavar="FILE")
+    asked = parser.parse_args(words)
+    began, programs = time.monotonic(), asked.programs
     os.environ["PATH"] = f"{programs}:{os.environ['PATH']}"  # the only ones here that know lz4 and zstd
     with tempfile.TemporaryDirectory(prefix="corpus-") as name, running(_binaries(programs), "postgres") as server:
         os.environ["DRILLBOOK_OUTPUTS"] = str(Path(name) / "outputs")
         work = prepare(Path(name), server)
-        with fire(work, programs, firedrill) as work.firedrill:
+        whole = len(work.cases)
+        work.cases = chosen(work.cases, asked.words, asked.draw)
+        with fire(work, programs, asked.firedrill) as work.firedrill:
             WORK.append(work)
             judged = judge(work)
-    text = page.text(work.cases, judged, _binaries(programs).version, ran=work.firedrill is not None)
-    if work.firedrill is not None:
+    if work.firedrill is not None and len(work.cases) == whole:
+        text = page.text(work.cases, judged, _binaries(programs).version, ran=True)
         (ROOT / "docs" / "detection.md").write_text(text)
     wrong = page.wrong(work.cases, judged)
+    if asked.results:
+        keep(asked.results, work.cases, wrong, time.monotonic() - began)
     for line in wrong:
         print(line, file=sys.stderr)
     print(
         f"{len(work.cases)} backups judged in {time.monotonic() - began:.0f} s; {len(wrong)} wrong cells of drillbook's"
     )
     return 1 if wrong else 0
+
+
+def chosen(cases: Sequence[Case], words: Sequence[str], seed: str) -> list[Case]:
+    """Those with one of *words* in their names, or that *seed* draws; else all of them."""
+    if words:
+        return [case for case in cases if any(word in case.name for word in words)]
+    return every(cases, seed) if seed else list(cases)
+
+
+def keep(file: Path, cases: Sequence[Case], wrong: Sequence[str], seconds: float) -> None:
+    """How each case ended, as the table of a night reads it; the seconds are shared out evenly."""
+    rows = [
+        {
+            "suite": "corpus", "test": case.name, "seconds": seconds / len(cases),
+            "outcome": "failed" if any(line.startswith(f"WRONG: {case.name}, ") for line in wrong) else "passed",
+            "repeat": f"make corpus CASES={shlex.quote(case.name)}",
+        }
+        for case in cases
+    ]  # fmt: skip
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(rows, indent=1))
 
 
 def _binaries(programs: Path) -> Binaries:
@@ -163,4 +201,4 @@ def carry_out(job: tuple[int, str]) -> tuple[int, dict[str, str]]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    raise SystemExit(main(sys.argv[1:]))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rounds import put_back, take_backup, take_drill
+from there import scratch
 
 from drillbook.act import breakage
 from drillbook.act.site import Site
@@ -44,17 +44,6 @@ def digests(target: Target) -> dict[str, tuple[int, str | None]]:
     return {table.name: (table.rows, table.sum64) for table in contents(target)["main"].tables}
 
 
-def left_over(engine: Any) -> list[str]:
-    """Scratch servers and volumes that stay; those of another test's drill go by themselves."""
-    for _ in range(120):
-        servers = [c.name for c in engine.containers.list(all=True, filters={"label": "drillbook.scratch"})]
-        found = servers + [v.name for v in engine.volumes.list() if "drillbook-scratch" in v.name]
-        if not found:
-            break
-        time.sleep(0.5)
-    return found
-
-
 def test_a_lost_stack_comes_back_with_equal_digests(engine: Any, healthy: Site, target: Target) -> None:
     """Wrong: `down -v`. Right: a backup that was drilled brings all 24 tables, the roles and the jobs back."""
     tables, jobs = digests(target), queue(target)
@@ -65,7 +54,7 @@ def test_a_lost_stack_comes_back_with_equal_digests(engine: Any, healthy: Site, 
     result = take_drill(target, taken)
     assert result["verdict"] == "pass"
     assert result["rto_seconds"] > 0
-    assert left_over(engine) == []
+    assert scratch(engine) == set()
 
     breakage.break_stack("lost-schema", healthy.project)
     assert digests(target) == {}
@@ -97,7 +86,7 @@ def test_chosen_tables_come_back_in_the_stack(engine: Any, healthy: Site, target
     assert {name: seen for name, seen in digests(target).items() if "_before_" not in name} == before
     with writer(target, "main", "connect") as live:
         live.execute(f"DROP SCHEMA public_before_{taken.short} CASCADE")
-    assert left_over(engine) == []
+    assert scratch(engine) == set()
 
 
 def test_a_redis_archive_that_lost_its_jobs_is_red(engine: Any, target: Target) -> None:
@@ -113,4 +102,4 @@ def test_a_redis_archive_that_lost_its_jobs_is_red(engine: Any, target: Target) 
     (taken.folder / manifests.FILE).write_text(json.dumps(raw))
     with pytest.raises(CheckFailed, match="redis_queue_data:redis"):
         take_drill(target, Vault.of(target).get(taken.name))
-    assert left_over(engine) == []
+    assert scratch(engine) == set()

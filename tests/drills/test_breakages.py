@@ -7,6 +7,7 @@ import subprocess
 from typing import Any
 
 import pytest
+from there import build_cache, of_project, tags
 from truths import APPS, BUG, CHUNK, TRUE, Stack, database_down, heal, stale_layer
 
 from drillbook.act import belongings, breakage, leftovers, sandbox
@@ -23,10 +24,8 @@ def stack(healthy: Site, engine: Any) -> Stack:
 
 def cache_mounts(stack: Stack) -> list[str]:
     """The builder's records of cache mounts that this sandbox's builds have made."""
-    records = stack.engine.api.df()["BuildCache"] or []
-    return [
-        r["ID"] for r in records if f"/tmp/{stack.site.project}-bundle" in r["Description"] and "mount" in r["Type"]
-    ]
+    named = f"/tmp/{stack.site.project}-bundle"
+    return [r["ID"] for r in build_cache(stack.engine) if named in r["Description"] and "mount" in r["Type"]]
 
 
 def test_every_breakage_is_looked_at() -> None:
@@ -73,9 +72,9 @@ def test_down_leaves_nothing_of_any_breakage(stack: Stack) -> None:
     assert cache_mounts(stack)
     sandbox.down(project)
     assert not cache_mounts(stack)
-    assert not [c.name for c in stack.engine.containers.list(all=True) if c.name.startswith(f"{project}-")]
+    assert not [c.name for c in of_project(stack.engine, project)]
     assert not [v.name for v in stack.engine.volumes.list() if v.name.startswith(f"{project}_")]
-    assert not [tag for image in stack.engine.images.list() for tag in image.tags if tag.startswith(f"{project}-")]
+    assert not tags(stack.engine, f"{project}-")
     assert not stack.site.disk.exists()
 
 

@@ -72,10 +72,17 @@ def stack(healthy: Site, engine: Any) -> Stack:
 
 
 @pytest.fixture(scope="module")
-def baseline(sandbox: Site, engine: Any) -> dict[str, Any]:
+def baseline(sandbox: Site, engine: Any, health: Any) -> dict[str, Any]:
     """The stack as a first `up` makes it."""
-    heal(sandbox)
+    health.restore()
     return Stack(sandbox, engine).everything
+
+
+def healed(baseline: dict[str, Any], stack: Stack, health: Any) -> None:
+    """`up` brings everything back, and so the next test need not."""
+    assert heal(stack.site)["status"] == 200
+    assert Stack(stack.site, stack.engine).everything == baseline
+    health.known = True
 
 
 def broken(stack: Stack, *hows: str) -> None:
@@ -97,38 +104,36 @@ def test_the_matrix_names_every_cause() -> None:
 @pytest.mark.matrix
 @pytest.mark.parametrize(("first", "second"), PAIRS[1:])
 def test_a_cause_is_named_alone_and_beside_another(
-    baseline: dict[str, Any], stack: Stack, first: str, second: str
+    baseline: dict[str, Any], stack: Stack, health: Any, first: str, second: str
 ) -> None:
     """The first is the only one named, at its level; after the second both are, and nothing else; `up` heals both."""
-    _alone_and_both(baseline, stack, first, second)
+    _alone_and_both(baseline, stack, health, first, second)
 
 
-def test_the_incident_is_named_in_its_two_halves(baseline: dict[str, Any], stack: Stack) -> None:
+def test_the_incident_is_named_in_its_two_halves(baseline: dict[str, Any], stack: Stack, health: Any) -> None:
     """The old code alone, then the lost schema beside it."""
-    _alone_and_both(baseline, stack, *PAIRS[0])
+    _alone_and_both(baseline, stack, health, *PAIRS[0])
 
 
-def _alone_and_both(baseline: dict[str, Any], stack: Stack, first: str, second: str) -> None:
+def _alone_and_both(baseline: dict[str, Any], stack: Stack, health: Any, first: str, second: str) -> None:
     broken(stack, first)
     first_alone(look(stack.site), first)
     broken(stack, first, second)
     both = look(stack.site)
     assert both.names() == {first, second}, told(both)
-    assert heal(stack.site)["status"] == 200
-    assert Stack(stack.site, stack.engine).everything == baseline
+    healed(baseline, stack, health)
 
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("cause", ALONE)
-def test_a_cause_is_named_alone(baseline: dict[str, Any], stack: Stack, cause: str) -> None:
+def test_a_cause_is_named_alone(baseline: dict[str, Any], stack: Stack, health: Any, cause: str) -> None:
     """The cause is the only one named, at its level; what outlives `build --no-cache` is named after it, too."""
     broken(stack, cause)
     first_alone(look(stack.site), cause)
     if cause in OUTLIVE_A_REBUILD:
         assert breakage.rebuild(stack.site.project)["status"] == 500
         first_alone(look(stack.site), cause)
-    heal(stack.site)
-    assert Stack(stack.site, stack.engine).everything == baseline
+    healed(baseline, stack, health)
 
 
 NORMAL: dict[str, Callable[[Site], Any]] = {
@@ -141,7 +146,7 @@ NORMAL: dict[str, Callable[[Site], Any]] = {
 }
 
 
-def test_what_is_normal_is_no_finding(baseline: dict[str, Any], stack: Stack) -> None:
+def test_what_is_normal_is_no_finding(baseline: dict[str, Any], stack: Stack, health: Any) -> None:
     """Healthy, with generated and touched files, after a restart and a deployment: pass, and no cause."""
     for name, happens in NORMAL.items():
         happens(stack.site)
@@ -149,31 +154,30 @@ def test_what_is_normal_is_no_finding(baseline: dict[str, Any], stack: Stack) ->
         assert all(has == wanted for has, wanted in stack.hashes().values())
         found = look(stack.site)
         assert (found.verdict, found.causes) == ("pass", ()), f"after {name}: {told(found)}"
-    heal(stack.site)
-    assert Stack(stack.site, stack.engine).everything == baseline
+    healed(baseline, stack, health)
 
 
-def test_a_second_look_reads_no_image_again_and_says_the_same(healthy: Site) -> None:
+def test_a_second_look_reads_no_image_again_and_says_the_same(looked_at: Site) -> None:
     """The digests of an image are known by its layers."""
-    first = look(healthy)
+    first = look(looked_at)
     with engine_calls() as calls:
-        second = look(healthy)
+        second = look(looked_at)
     assert second.verdict == first.verdict
     assert not [call for call in calls if "/containers/create" in call]
 
 
-def test_looking_changes_nothing(healthy: Site) -> None:
+def test_looking_changes_nothing(looked_at: Site) -> None:
     """The stack, its database, queue and folder are the same before and after, and so is the engine.
 
     Other tests use the engine meanwhile, so that its part is told by the calls: what is written
     are helper containers alone, and each is removed again with its volumes.
     """
-    before = everything(healthy)
+    before = everything(looked_at)
     cache = home.outputs() / ".cache"
     shutil.rmtree(cache, ignore_errors=True)
     with engine_calls() as calls:
-        look(healthy)
-    assert everything(healthy) == before
+        look(looked_at)
+    assert everything(looked_at) == before
     written = [call for call in calls if call.split()[0] not in ("GET", "HEAD")]
     made = [call for call in written if "POST" in call and call.endswith("/containers/create")]
     gone = [call for call in written if call.startswith("DELETE") and "/containers/" in call and "v=True" in call]
@@ -181,11 +185,11 @@ def test_looking_changes_nothing(healthy: Site) -> None:
     assert len(written) == 2 * len(made), written
 
 
-def test_looking_never_holds_a_running_container(healthy: Site) -> None:
+def test_looking_never_holds_a_running_container(looked_at: Site) -> None:
     """No call enters, stops or drains a running container: reading a whole folder of it would hold its lock."""
-    running = {c["Id"] for c in _api(healthy).containers()}
+    running = {c["Id"] for c in _api(looked_at).containers()}
     with engine_calls() as calls:
-        look(healthy)
+        look(looked_at)
     assert len(calls) > 10
     for call in calls:
         verb, path = call.split(" ", 1)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from shell import Ended, described, run
+from there import of_project, tags
 
 from drillbook.act import sandbox
 from drillbook.act.lock import TargetLock
@@ -34,21 +35,20 @@ def ends(ended: Ended, code: int, fact: str) -> None:
 
 
 @pytest.fixture
-def own(healthy: Site, tmp_path: Path) -> Path:
+def own(looked_at: Site, tmp_path: Path) -> Path:
     """The sandbox's target file with a vault of its own."""
-    return described(healthy, tmp_path)
+    return described(looked_at, tmp_path)
 
 
 @pytest.fixture
-def unchanged(healthy: Site, engine: Any) -> Iterator[None]:
+def unchanged(looked_at: Site, engine: Any) -> Iterator[None]:
     """Containers, images and volumes of the target are the same after the test as before it."""
-    ours = {"label": f"com.docker.compose.project={healthy.project}"}
+    ours = {"label": f"com.docker.compose.project={looked_at.project}"}
 
     def seen() -> dict[str, Any]:
-        containers = engine.containers.list(all=True, filters=ours)
         return {
-            "containers": sorted((c.id, c.attrs["State"]["StartedAt"]) for c in containers),
-            "images": sorted((tag, i.id) for i in engine.images.list() for tag in i.tags if healthy.project in tag),
+            "containers": sorted((c.id, c.attrs["State"]["StartedAt"]) for c in of_project(engine, looked_at.project)),
+            "images": tags(engine, looked_at.project),
             "volumes": sorted(v.name for v in engine.volumes.list(filters=ours)),
         }
 
@@ -72,24 +72,24 @@ def test_a_wrong_parameter_ends_before_a_kernel_starts(
     ends(run(runbook, str(own), *words), 2, fact)
 
 
-def test_an_unknown_target_is_told_with_the_known_ones(healthy: Site, unchanged: None) -> None:
+def test_an_unknown_target_is_told_with_the_known_ones(looked_at: Site, unchanged: None) -> None:
     """A typo in the target's name is exit 2 and names the nearest."""
     ended = run("diagnose", "conect")
     ends(ended, 2, "conect")
     assert "did you mean 'connect'?" in ended.said
 
 
-def test_a_typo_in_the_targets_file_names_file_path_and_key(healthy: Site, tmp_path: Path, unchanged: None) -> None:
+def test_a_typo_in_the_targets_file_names_file_path_and_key(looked_at: Site, tmp_path: Path, unchanged: None) -> None:
     """An unknown key is exit 2, with the file, the path in it and the nearest key."""
-    file = described(healthy, tmp_path, endpoint={})
+    file = described(looked_at, tmp_path, endpoint={})
     ended = run("diagnose", str(file))
     ends(ended, 2, f"{file}: endpoint: unknown key")
     assert "did you mean 'endpoints'?" in ended.said
 
 
-def test_an_engine_that_does_not_answer_stops_every_writer(healthy: Site, tmp_path: Path, unchanged: None) -> None:
+def test_an_engine_that_does_not_answer_stops_every_writer(looked_at: Site, tmp_path: Path, unchanged: None) -> None:
     """A reset without an engine is exit 1; a diagnosis is an honest unknown."""
-    file = described(healthy, tmp_path)
+    file = described(looked_at, tmp_path)
     raw = yaml.safe_load(file.read_text())
     raw["stack"]["docker_host"] = f"unix://{tmp_path}/none.sock"
     file.write_text(yaml.safe_dump(raw))
@@ -101,9 +101,10 @@ def test_an_engine_that_does_not_answer_stops_every_writer(healthy: Site, tmp_pa
     )
 
 
-def test_a_database_that_is_down_is_not_backed_up(own: Path, healthy: Site) -> None:
+def test_a_database_that_is_down_is_not_backed_up(own: Path, looked_at: Site, health: Any) -> None:
     """A backup of a stopped database is exit 1 and leaves nothing in the vault; the diagnosis names the cause."""
-    sandbox.compose(healthy, "stop", "postgres")
+    health.known = False
+    sandbox.compose(looked_at, "stop", "postgres")
     ends(run("backup", str(own)), 1, "postgres is not running")
     assert "database-down" in [c["id"] for c in run("diagnose", str(own)).record["result"]["causes"]]
     assert not list((own.parent / "vault").rglob("manifest.json"))
@@ -116,7 +117,7 @@ def test_without_a_backup_nothing_is_reset_restored_or_proven(own: Path, unchang
     ends(run("drill", str(own)), 1, "no backup")
 
 
-def test_a_locked_target_names_the_holder(own: Path, healthy: Site) -> None:
+def test_a_locked_target_names_the_holder(own: Path, unchanged: None) -> None:
     """While another run holds the target a reset is exit 4, and says who, since when and why."""
     with_lock = TargetLock(load_target(str(own)), "a-run-of-another", "a deployment is under way")
     with_lock.acquire()
@@ -139,7 +140,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(vault)], check=True, timeout=30)
 
 
-def test_a_full_vault_keeps_no_half_backup(healthy: Site, tmp_path: Path, small_disk: Path, unchanged: None) -> None:
+def test_a_full_vault_keeps_no_half_backup(looked_at: Site, tmp_path: Path, small_disk: Path, unchanged: None) -> None:
     """A backup that does not fit is exit 1, and the vault is as it was."""
-    ends(run("backup", str(described(healthy, tmp_path))), 1, "vault")
+    ends(run("backup", str(described(looked_at, tmp_path))), 1, "vault")
     assert [f.name for f in small_disk.rglob("*") if f.is_file()] == []

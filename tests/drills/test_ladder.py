@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from rounds import take_backup, take_drill
+from there import scratch
 
 from drillbook.act import drill
-from drillbook.act.scratch_marks import LABEL
 from drillbook.act.scratch_sweep import sweep
 from drillbook.act.site import Site
 from drillbook.errors import CheckFailed
@@ -23,9 +23,9 @@ pytestmark = [pytest.mark.docker, pytest.mark.proofs]
 
 
 @pytest.fixture
-def target(healthy: Site, tmp_path: Path) -> Target:
+def target(looked_at: Site, tmp_path: Path) -> Target:
     """The sandbox's own target, with a vault that is this test's alone."""
-    found = healthy.target
+    found = looked_at.target
     return changed(found, backup=found.backup.model_copy(update={"vault": str(tmp_path / "vault")}))
 
 
@@ -51,17 +51,6 @@ def failed(target: Target, taken: Backup, keep: bool = False) -> dict[str, Any]:
     return dict(caught.value.evidence)
 
 
-def ours(engine: Any, pid: int = 0) -> set[str]:
-    """Every scratch container, volume and network that this process (or *pid*) made and that is still there."""
-    mine = {"label": [LABEL, f"{LABEL}.pid={pid or os.getpid()}"]}
-    api = engine.api
-    return {
-        *(row["Names"][0].lstrip("/") for row in api.containers(all=True, filters=mine)),
-        *(row["Name"] for row in api.volumes(filters=mine)["Volumes"] or []),
-        *(row["Name"] for row in api.networks(filters=mine)),
-    }
-
-
 def test_the_whole_ladder_passes_on_the_sandbox(engine: Any, target: Target) -> None:
     """Its assertions are true, its app answers with the restored database, no check is left out, nothing stays."""
     taken = take_backup(target)
@@ -71,7 +60,7 @@ def test_the_whole_ladder_passes_on_the_sandbox(engine: Any, target: Target) -> 
     assert checks["smoke:matches"]["observed"] == "HTTP 200"
     assert checks["connect:amcheck"]["observed"] == "no damage"
     assert sum(":assertion:" in name for name in checks) == 3
-    assert ours(engine) == set()
+    assert scratch(engine) == set()
 
 
 def test_a_fast_drill_starts_no_server_and_reads_the_dump(engine: Any, target: Target) -> None:
@@ -82,7 +71,7 @@ def test_a_fast_drill_starts_no_server_and_reads_the_dump(engine: Any, target: T
         "connect:archive",
         *(f"{name}:archive" for name in taken.whole().volumes),
     ]
-    assert ours(engine) == set()
+    assert scratch(engine) == set()
 
 
 def test_an_app_that_answers_500_fails_the_drill(engine: Any, target: Target) -> None:
@@ -93,7 +82,7 @@ def test_an_app_that_answers_500_fails_the_drill(engine: Any, target: Target) ->
     assert smoke["verdict"] == "fail"
     assert smoke["observed"].startswith("HTTP 500: ")
     assert Vault.of(target).get(taken.name).verdict == "failed"
-    assert ours(engine) == set()
+    assert scratch(engine) == set()
 
 
 def test_an_app_that_ends_fails_the_drill(engine: Any, target: Target) -> None:
@@ -101,7 +90,7 @@ def test_an_app_that_ends_fails_the_drill(engine: Any, target: Target) -> None:
     taken = take_backup(target)
     ended = by_id(failed(smoking(target, environment={"PASSWORD_FILE": "/nowhere"}), taken))["smoke:matches"]
     assert "the app ended with 1" in ended["observed"]
-    assert ours(engine) == set()
+    assert scratch(engine) == set()
 
 
 def test_an_app_that_fails_live_too_tells_nothing_of_the_backup(engine: Any, target: Target) -> None:
@@ -112,7 +101,7 @@ def test_an_app_that_fails_live_too_tells_nothing_of_the_backup(engine: Any, tar
     assert left["why"].startswith("no answer: ")
     assert "the live app1 does not answer" in left["why"]
     assert result["verdict"] == "pass"
-    assert ours(engine) == set()
+    assert scratch(engine) == set()
 
 
 def test_the_app_reaches_the_scratch_server_and_nothing_else(engine: Any, target: Target) -> None:
@@ -148,7 +137,7 @@ def test_damage_in_a_restored_table_is_found(engine: Any, target: Target, monkey
 
     def and_then_damaged(*given: Any) -> Any:
         found = compared(*given)
-        [name] = [name for name in ours(engine) if engine.containers.get(name).status == "running"]
+        [name] = [name for name in scratch(engine) if engine.containers.get(name).status == "running"]
         container = engine.containers.get(name)
         code, said = container.exec_run(["bash", "-c", CORRUPT.format(user="connect")])
         assert code == 0, said
@@ -171,13 +160,13 @@ def test_a_failed_drills_container_is_kept_when_asked(engine: Any, target: Targe
     try:
         name = kept["remove"].rpartition(" ")[2]
         sweep(target)
-        assert ours(engine) == {name}
+        assert scratch(engine) == {name}
         reach = kept["reach"].replace(" -it ", " ").replace(" -l", " -d connect -Atc 'select count(*) from users'")
         said = subprocess.run(["sh", "-c", reach], check=True, capture_output=True, text=True, timeout=60)
         assert said.stdout.strip() == "10"
     finally:
         subprocess.run(["sh", "-c", kept["remove"]], check=True, capture_output=True, timeout=60)
-    assert ours(engine) == set()
+    assert scratch(engine) == set()
 
 
 KILLED = """
@@ -215,7 +204,7 @@ def test_what_a_killed_drill_left_is_swept(engine: Any, target: Target, tmp_path
     with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=environment) as process:
         _, said = process.communicate(timeout=300)
     assert process.returncode == -9, said
-    left = ours(engine, process.pid)
+    left = scratch(engine, process.pid)
     assert len(left) == {"app": 3, "redis": 2}[where], left  # a scratch redis and its volume share their name
     sweep(target)
-    assert ours(engine, process.pid) == set()
+    assert scratch(engine, process.pid) == set()

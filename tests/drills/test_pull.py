@@ -14,6 +14,7 @@ import yaml
 from engine_images import made, run
 from registry import Registry, registry
 from rounds import take_backup, take_drill
+from there import of_project, tags
 
 import checkout
 from drillbook.act import images
@@ -114,7 +115,7 @@ class Shop:
         folder.mkdir()
         for file, text in files.items():
             (folder / file).write_text(text)
-        was = next((i.id for i in self.engine.images.list() if reference in i.tags), "")
+        was = tags(self.engine, reference).get(reference, "")
         image = made(ci, folder, DOCKERFILE.format(tag=images.tag()))
         run("docker", "tag", ci, reference)
         run("docker", "push", "-q", reference)
@@ -133,18 +134,17 @@ class Shop:
 
     def addresses(self) -> dict[str, str]:
         """Each service's address. `web`'s is above `app`'s at first; a new container gets the lowest that is free."""
-        containers = self.engine.containers.list(filters=OURS)
+        containers = [c for c in of_project(self.engine, PROJECT) if c.status == "running"]
         networks = {c.labels["com.docker.compose.service"]: c.attrs["NetworkSettings"]["Networks"] for c in containers}
         return {name: next(iter(known.values()))["IPAddress"] for name, known in networks.items()}
 
     def runs(self) -> dict[str, Any]:
         """All that a reset might change here: containers and when they started, what the tags mean, volumes."""
-        containers = self.engine.containers.list(all=True, filters=OURS)
-        here = self.engine.images.list(name=f"{self.registry.address}/{PROJECT}/*")
-        tags = {tag: image.id for image in here for tag in image.tags if tag.endswith(":stable")}
+        containers = of_project(self.engine, PROJECT)
+        stable = tags(self.engine, f"{self.registry.address}/{PROJECT}/")
         return {
             "containers": {c.name: (c.id, c.image.id, c.attrs["State"]["StartedAt"]) for c in containers},
-            "tags": tags,
+            "tags": {tag: image for tag, image in stable.items() if tag.endswith(":stable")},
             "volumes": [v.name for v in self.engine.volumes.list(filters=OURS)],
         }
 
@@ -164,13 +164,13 @@ class Shop:
         self.compose("down", "--timeout", "1", "--remove-orphans")
         for volume in self.engine.volumes.list(filters=OURS):
             volume.remove()
-        for image in self.engine.images.list():
-            if any(name.startswith(f"{self.registry.address}/{PROJECT}/") for name in _names(image)):
-                self.engine.images.remove(image.id, force=True)
+        for row in self.engine.api.images():
+            if any(name.startswith(f"{self.registry.address}/{PROJECT}/") for name in _names(row)):
+                self.engine.images.remove(row["Id"], force=True)
 
 
-def _names(image: Any) -> list[str]:
-    return [*image.tags, *(image.attrs.get("RepoDigests") or [])]
+def _names(row: dict[str, Any]) -> list[str]:
+    return [*(row["RepoTags"] or ()), *(row["RepoDigests"] or ())]
 
 
 @pytest.fixture(scope="module")

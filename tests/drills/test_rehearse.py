@@ -19,11 +19,11 @@ from typing import Any
 
 import httpx
 import pytest
-from rounds import take_backup, take_drill
 from shell import described, run
+from there import of_project, tags
 
+import checkout
 from drillbook.act import breakage
-from drillbook.act import sandbox as stack
 from drillbook.act.executor import Context
 from drillbook.act.rehearsal import LABEL, Rehearsal
 from drillbook.act.rehearse_sweep import sweep
@@ -37,23 +37,14 @@ from drillbook.run.rehearse import RehearseRun
 from drillbook.target import Target, load_target
 
 pytestmark = [pytest.mark.docker, pytest.mark.matrix]
+PROJECT = checkout.project("drilltest")
 SWEEP = Step("sweep", "rehearse.sweep", "")
 
 
-@pytest.fixture(scope="module")
-def vault(sandbox: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A vault with one proven backup of the healthy sandbox."""
-    folder = tmp_path_factory.mktemp("rehearse")
-    stack.up(sandbox.project, httpx.URL(sandbox.target.endpoints["health"].url).port or 80)
-    target = load_target(str(described(sandbox, folder)))
-    assert take_drill(target, take_backup(target))["verdict"] == "pass"
-    return folder / "vault"
-
-
 @pytest.fixture
-def target(healthy: Site, vault: Path, tmp_path: Path) -> Target:
-    """The sandbox with that vault."""
-    return load_target(str(described(healthy, tmp_path, backup={"vault": str(vault)})))
+def target(proven_vault: Path, healthy: Site, tmp_path: Path) -> Target:
+    """The sandbox with a proven backup in its vault."""
+    return load_target(str(described(healthy, tmp_path, backup={"vault": str(proven_vault)})))
 
 
 @dataclass(frozen=True)
@@ -64,13 +55,12 @@ class Real:
     engine: Any
 
     def seen(self) -> dict[str, Any]:
-        ours = {"label": f"com.docker.compose.project={self.target.stack.project}"}
         name = self.target.stack.project
-        containers = self.engine.containers.list(all=True, filters=ours)
+        ours, containers = {"label": f"com.docker.compose.project={name}"}, of_project(self.engine, name)
         files = [path for path in sorted(self.target.directory.rglob("*")) if path.is_file()]
         return {
             "containers": sorted((c.id, c.attrs["State"]["StartedAt"], c.attrs["RestartCount"]) for c in containers),
-            "images": sorted((tag, i.id) for i in self.engine.images.list() for tag in i.tags if name in tag),
+            "images": tags(self.engine, name),
             "volumes": sorted(v.name for v in self.engine.volumes.list(filters=ours)),
             "networks": sorted(n.id for n in self.engine.networks.list(filters=ours)),
             "files": [(str(path), path.stat().st_mtime_ns) for path in files],
@@ -91,16 +81,16 @@ def real(target: Target, engine: Any) -> Real:
 
 
 def left(engine: Any) -> list[str]:
-    """Everything that any copy left on the engine, and in the folder of the runs."""
-    ours = {"label": LABEL}
+    """Everything that any copy of this target left on the engine, and in the folder of the runs."""
+    ours = {"label": f"{LABEL}={Site(PROJECT).target.identity}"}
     found = [row["Names"][0][1:] for row in engine.api.containers(all=True, filters=ours)]
     found += [row["Name"] for row in (*engine.api.networks(filters=ours), *engine.api.volumes(filters=ours)["Volumes"])]
-    found += [tag for row in engine.api.images() for tag in row["RepoTags"] or () if "-rehearsal-" in tag]
+    found += list(tags(engine, f"{PROJECT}-rehearsal-"))
     return found + [str(path) for path in Path(os.environ["DRILLBOOK_OUTPUTS"]).rglob(".rehearsal-*")]
 
 
 @pytest.fixture(autouse=True)
-def nothing_left(engine: Any) -> Iterator[None]:
+def nothing_left(engine: Any, sandbox: Site) -> Iterator[None]:
     """No copy is there before a test, or after it."""
     assert left(engine) == []
     yield

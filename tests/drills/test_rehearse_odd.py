@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from rounds import take_backup, take_drill
+from there import containers, tags
 
 import checkout
 from drillbook.act import images
@@ -97,7 +98,7 @@ def target(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         yield started(compose, folder)
     finally:
         run_checked((*compose, "down", "--timeout", "1", "--volumes"), timeout=120)
-        for tag in [tag for image in engine.images.list() for tag in image.tags if tag.startswith(PROJECT)]:
+        for tag in tags(engine, PROJECT):
             engine.images.remove(tag)
 
 
@@ -128,7 +129,7 @@ def nameless(engine: Any) -> int:
 def test_what_is_bound_to_its_host_is_rehearsed_in_place(target: Target, engine: Any) -> None:
     """One container with a port: it is down meanwhile, and the answer says so; what leads to the host stays behind."""
     web = engine.containers.get(f"{PROJECT}-the-web")
-    tagged = {tag: i.id for i in engine.images.list() for tag in i.tags if tag.startswith(PROJECT)}
+    tagged = tags(engine, PROJECT)
     before = nameless(engine)
     folder = new_run_folder(target.name, "rehearse")
     run = RehearseRun(target, Record.create(folder, "rehearse", target.name, parameters={}), folder)
@@ -151,9 +152,9 @@ def test_what_is_bound_to_its_host_is_rehearsed_in_place(target: Target, engine:
         assert said in notes
     web.reload()
     assert (web.status, web.attrs["RestartCount"]) == ("running", 0)
-    assert {tag: i.id for i in engine.images.list() for tag in i.tags if tag.startswith(PROJECT)} == tagged
+    assert tags(engine, PROJECT) == tagged
     assert (target.directory / "shared/precious").read_text() == (target.directory / "uploads/precious").read_text()
     assert nameless(engine) == before
-    assert engine.containers.list(all=True, filters={"label": LABEL}) == []
+    assert containers(engine, f"{LABEL}={target.identity}") == []
     with socket.create_connection(("127.0.0.1", PORT), timeout=5):
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import there
 from load import Load
 from shell import Ended, described, run
+from there import of_project
 
-from drillbook.act import sandbox
+from drillbook.act import canary, sandbox
 from drillbook.act.breakage import break_stack
 from drillbook.act.services import psql
 from drillbook.act.site import Site
@@ -30,13 +33,10 @@ IMAGES = ("-p", "scope=images")
 
 
 @pytest.fixture
-def proven(healthy: Site, tmp_path: Path) -> Path:
+def proven(proven_vault: Path, healthy: Site, tmp_path: Path) -> Path:
     """The sandbox's target file, with a proven backup and without the drill's smoke request."""
-    file = described(healthy, tmp_path, drill={})
-    for runbook in ("backup", "drill"):
-        ended = run(runbook, str(file))
-        assert ended.code == 0, ended.said
-    return file
+    shutil.copytree(proven_vault, tmp_path / "vault")
+    return described(healthy, tmp_path, drill={})
 
 
 def fingerprint(runbook: str, file: Path, *words: str) -> str:
@@ -67,8 +67,7 @@ def urls(file: Path, *names: str) -> tuple[str, ...]:
 
 
 def containers(site: Site, engine: Any) -> dict[str, str]:
-    found = engine.containers.list(all=True, filters={"label": f"com.docker.compose.project={site.project}"})
-    return {c.name: c.id for c in found}
+    return {c.name: c.id for c in of_project(engine, site.project)}
 
 
 @pytest.fixture
@@ -96,7 +95,7 @@ def test_no_request_fails_while_the_incident_is_reset(proven: Path, healthy: Sit
     assert builds(proven) == {result["plan"]["basis"]["sources"]["app1"][:12]} != old
     assert held(load_target(str(proven))) == before
     assert set(containers(healthy, engine)) == set(names)
-    assert engine.containers.list(all=True, filters={"label": "drillbook.canary"}) == []
+    assert there.containers(engine, f"{canary.LABEL}={load_target(str(proven)).identity}") == []
 
 
 def test_compose_sees_nothing_to_do_after_a_reset(proven: Path, healthy: Site, engine: Any) -> None:
@@ -244,7 +243,7 @@ def test_a_few_random_plans_touch_nothing_of_anybody_else(
     proven: Path, healthy: Site, engine: Any, stranger: Any, tmp_path: Path
 ) -> None:
     """Dangling volumes, stopped containers, others' images and cache are as they were after plans of any scope."""
-    image = engine.images.get(engine.containers.list(filters={"name": stranger.project})[0].attrs["Image"])
+    image = engine.images.get(of_project(engine, stranger.project)[0].attrs["Image"])
     image.tag("drillbook-stranger-image", "1")
     dangling = engine.volumes.create(f"{stranger.project}-dangling")
     stopped = engine.containers.create(image.id, ["true"], name=f"{stranger.project}-stopped")
@@ -269,7 +268,7 @@ def test_a_few_random_plans_touch_nothing_of_anybody_else(
 
 
 def cache_records(engine: Any) -> set[str]:
-    return {record["ID"] for record in engine.df()["BuildCache"] or []}
+    return {record["ID"] for record in there.build_cache(engine)}
 
 
 def foreign_cache(folder: Path) -> set[str]:
@@ -286,4 +285,4 @@ def foreign_cache(folder: Path) -> set[str]:
     env = {**os.environ, "DOCKER_BUILDKIT": "1"}
     run_checked(("docker", "build", "-q", "-t", "drillbook-stranger-build:1", str(place)), timeout=120, env=env)
     engine.images.remove("drillbook-stranger-build:1", noprune=True)
-    return {r["ID"] for r in engine.df()["BuildCache"] if r["ID"] not in before and r["Type"] == "exec.cachemount"}
+    return {r["ID"] for r in there.build_cache(engine) if r["ID"] not in before and r["Type"] == "exec.cachemount"}

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from engine_images import anonymous
 from rounds import put_back, take_backup, take_drill
+from there import of_project, tags
 
 import checkout
 from drillbook.act import images
@@ -105,12 +106,12 @@ def make(engine: Any, tmp_path: Path) -> Iterator[Make]:
 
 
 def _clean(engine: Any, nameless: set[str]) -> None:
-    for container in engine.containers.list(all=True, filters=LABEL):
+    for container in of_project(engine, PROJECT):
         container.remove(force=True, v=True)
     for network in engine.networks.list(filters=LABEL):
         network.remove()
-    for image in engine.images.list(name=f"{PROJECT}-data"):
-        engine.images.remove(image.id)
+    for tag in tags(engine, f"{PROJECT}-data"):
+        engine.images.remove(tag)
     for volume in engine.volumes.list():
         if volume.name in nameless or (volume.attrs["Labels"] or {}).get("com.docker.compose.project") == PROJECT:
             volume.remove()

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from there import of_project, tags
 
 from drillbook.act import belongings, breakage, practice, sandbox
 from drillbook.act.site import Site, source_digest
@@ -30,18 +31,18 @@ def redis(site: Site, service: str, *words: str) -> str:
     return sandbox.compose(site, "exec", "-T", service, "redis-cli", *words).stdout.strip()
 
 
-def test_the_healthy_site_answers_from_its_database(healthy: Site) -> None:
+def test_the_healthy_site_answers_from_its_database(looked_at: Site) -> None:
     """Matches come with 200, an unknown organization with 404, and liveness needs nothing."""
-    matches = get(healthy, "/api/matches/generate")
+    matches = get(looked_at, "/api/matches/generate")
     assert matches.status_code == 200
     assert len(matches.json()["matches"]) == 5
-    assert get(healthy, "/api/matches/generate?organization=nobody").json() == {"error": "Organization not found"}
-    assert get(healthy, "/api/health").json()["status"] == "ok"
+    assert get(looked_at, "/api/matches/generate?organization=nobody").json() == {"error": "Organization not found"}
+    assert get(looked_at, "/api/health").json()["status"] == "ok"
 
 
-def test_the_schema_is_the_reports(healthy: Site) -> None:
+def test_the_schema_is_the_reports(looked_at: Site) -> None:
     """24 tables, 73 indexes, 22 foreign keys, and the rows that were lost on that night."""
-    psql = sandbox.psql(healthy)
+    psql = sandbox.psql(looked_at)
     assert practice.shape(psql) == {"tables": 24, "indexes": 73, "foreign_keys": 22}
     tables = ("users", "organizations", "funding_programs", "funding_matches")
     counts = ", ".join(f"(select count(*) from {table})" for table in tables)
@@ -49,31 +50,29 @@ def test_the_schema_is_the_reports(healthy: Site) -> None:
     assert rows == "10|12|16|50"
 
 
-def test_the_response_tells_its_build_and_its_sources(healthy: Site) -> None:
+def test_the_response_tells_its_build_and_its_sources(looked_at: Site) -> None:
     """/__build names the digest that sha256sum over the sources gives, too."""
-    build = get(healthy, "/__build").json()
-    assert build["source_digest"] == source_digest(healthy.directory)
+    build = get(looked_at, "/__build").json()
+    assert build["source_digest"] == source_digest(looked_at.directory)
     assert build["build_id"] == f"sandbox-{build['source_digest'][:12]}"
 
 
-def test_the_queue_holds_jobs_that_stay(healthy: Site) -> None:
+def test_the_queue_holds_jobs_that_stay(looked_at: Site) -> None:
     """Jobs of several kinds lie in the queue, none of them due, while the scraper looks after it."""
-    assert redis(healthy, "redis-queue", "ZCARD", "jobs:delayed") == "4"
-    assert redis(healthy, "redis-queue", "LLEN", "jobs:waiting") == "3"
-    assert redis(healthy, "redis-queue", "EXISTS", "jobs:ready") == "0"
-    assert json.loads(redis(healthy, "redis-cache", "GET", "scraper:heartbeat"))["programs"] == 16
+    assert redis(looked_at, "redis-queue", "ZCARD", "jobs:delayed") == "4"
+    assert redis(looked_at, "redis-queue", "LLEN", "jobs:waiting") == "3"
+    assert redis(looked_at, "redis-queue", "EXISTS", "jobs:ready") == "0"
+    assert json.loads(redis(looked_at, "redis-cache", "GET", "scraper:heartbeat"))["programs"] == 16
 
 
-def test_up_leaves_a_healthy_sandbox_as_it_is(healthy: Site, engine: Any) -> None:
+def test_up_leaves_a_healthy_sandbox_as_it_is(looked_at: Site, engine: Any) -> None:
     """A second `sandbox up` builds nothing, loads nothing and replaces no container."""
 
     def ids() -> set[str]:
-        return {
-            c.id for c in engine.containers.list(filters={"label": f"com.docker.compose.project={healthy.project}"})
-        }
+        return {c.id for c in of_project(engine, looked_at.project)}
 
     before = ids()
-    again = heal(healthy)
+    again = heal(looked_at)
     assert (again["built"], again["loaded"], ids()) == (False, False, before)
 
 
@@ -137,9 +136,9 @@ def test_down_removes_the_sandbox_and_all_that_is_its(healthy: Site, engine: Any
     gone = sandbox.down(healthy.project)
     assert gone["volumes"] == [f"{healthy.project}_{key}" for key in belongings.VOLUMES]
     label = {"label": f"com.docker.compose.project={healthy.project}"}
-    assert not engine.containers.list(all=True, filters=label)
+    assert not of_project(engine, healthy.project)
     assert not engine.networks.list(filters=label)
-    assert not engine.images.list(name=f"{healthy.project}-app1")
+    assert not tags(engine, f"{healthy.project}-app1")
 
 
 def test_a_strangers_name_is_refused(engine: Any, foreign_project: Any) -> None:

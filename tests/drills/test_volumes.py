@@ -129,7 +129,7 @@ def test_a_short_stop_is_announced_made_and_ended(engine: Any, make: Any) -> Non
     assert not Vault.of(target).get(name).whole().volumes[f"{PROJECT}_uploads"].changed_while_read
     assert writer(engine).status == "running"
     assert writer(engine).attrs["State"]["StartedAt"] != before
-    assert engine.volumes.list(filters={"label": STOPPED}) == []
+    assert engine.volumes.list(filters={"label": f"{STOPPED}.target={PROJECT}"}) == []
 
 
 @pytest.mark.parametrize("end", [ValueError("broken"), KeyboardInterrupt(), SystemExit(143)])
@@ -154,13 +154,15 @@ def test_what_a_killed_run_left_stopped_is_started_by_the_next(engine: Any, make
     """Its mark lies on the engine; another target's is not touched."""
     target = make("volatile: true")
     mine = {STOPPED: f"{PROJECT}-writer-1 {PROJECT}-gone-1", f"{STOPPED}.target": PROJECT}
-    other = engine.volumes.create(labels={STOPPED: "x", f"{STOPPED}.target": "another"})
+    another = f"another {PROJECT}"
+    other = engine.volumes.create(labels={STOPPED: "x", f"{STOPPED}.target": another})
     engine.volumes.create(labels=mine)
     writer(engine).stop()
     try:
         carry_out(target, only(target, "uploads"))
         assert writer(engine).status == "running"
-        assert [v.name for v in engine.volumes.list(filters={"label": STOPPED})] == [other.name]
+        marks = [{"label": f"{STOPPED}.target={name}"} for name in (PROJECT, another)]
+        assert [v.name for mark in marks for v in engine.volumes.list(filters=mark)] == [other.name]
     finally:
         other.remove()
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import httpx
+from there import tags
 
 from drillbook.act import practice, sandbox
 from drillbook.act.services import SERVICES
@@ -71,7 +72,7 @@ class Stack:
     @cached_property
     def everything(self) -> dict[str, Any]:
         """All that a heal must bring back."""
-        found = [self.container(service) for service in SERVICES]
+        found, rows = [self.container(service) for service in SERVICES], self.engine.api.containers(all=True)
         return {
             "files": {
                 str(p): p.read_bytes() for p in self.site.directory.rglob("*") if p.is_file() and ".git" not in p.parts
@@ -84,10 +85,8 @@ class Stack:
             "code": [self.compose("exec", "-T", s, "sh", "-c", "find . -type f | sort | xargs cat") for s in BUILT],
             "edited": [d["Path"] for s in BUILT for d in self.container(s).diff() or [] if d["Path"][:4] == "/app"],
             "volumes": sorted(v.name for v in self.engine.volumes.list() if v.name.startswith(f"{self.site.project}_")),
-            "tags": sorted(
-                t for i in self.engine.images.list() for t in i.tags if t.startswith(f"{self.site.project}-")
-            ),
-            "containers": sorted(c.name for c in self.engine.containers.list(all=True) if self.site.project in c.name),
+            "tags": sorted(tags(self.engine, f"{self.site.project}-")),
+            "containers": sorted(row["Names"][0] for row in rows if self.site.project in row["Names"][0]),
             "database": practice.content(sandbox.psql(self.site)),
             "queue": practice.queue(self.site.compose("exec", "-T", "redis-queue", "redis-cli")),
             "proxy": self.compose("exec", "-T", "proxy", "cat", "/etc/nginx/conf.d/default.conf"),

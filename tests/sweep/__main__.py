@@ -1,16 +1,20 @@
 """Strike a real reset at every step of its plan with every kind of fault; print the table; 1 when anything was lost.
 
-PYTHONPATH=lib:tests/unit:tests python -m sweep [KIND …]        KIND is a part of its name
+PYTHONPATH=lib:tests/unit:tests python -m sweep [--kinds KIND,…] [--steps STEP,…] [--draw SEED] [--results FILE]
 
+KIND is a part of a fault's name. A commit's hash, SEED, draws one kind and a stretch of the steps.
 Two stands side by side, and each takes the next kind when it is through with one.
 """
 
 from __future__ import annotations
 
+import argparse
 import fcntl
+import json
 import os
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -21,30 +25,64 @@ os.environ.setdefault("DRILLBOOK_HOME", str(HOUSE))
 
 from drillbook.act import images, install  # noqa: E402
 from drillbook.act.site import state  # noqa: E402
-from sweep.faults import FAULTS, strikes_here  # noqa: E402
-from sweep.rows import Row, at, cells  # noqa: E402
+from suites.draw import number  # noqa: E402
+from sweep.faults import FAULTS, Fault, strikes_here  # noqa: E402
+from sweep.rows import NOTHING, Row, Steps, at, cells  # noqa: E402
 
 STANDS = (("sweepa", 21080), ("sweepb", 22080))
 
 
 def main(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="sweep")
+    parser.add_argument("--kinds", type=_split, default=(), help="parts of the faults' names, with commas")
+    parser.add_argument("--steps", type=_split, default=(), help="the steps to strike at, with commas")
+    parser.add_argument("--draw", default="", metavar="SEED")
+    parser.add_argument("--results", type=Path, metavar="FILE")
+    asked = parser.parse_args(words)
     install.ensure_engine()
     images.ensure_images()
-    chosen = [f for f in strikes_here() if not words or any(word in f.name for word in words)]
+    chosen = kinds(asked.kinds, asked.draw)
+    steps = Steps(asked.steps, asked.draw)
     rows: list[Row] = []
     context = get_context("spawn")
     with _alone(), context.Manager() as shared, ProcessPoolExecutor(2, mp_context=context) as pool:
         left = shared.Queue()
         for fault in (f for f in chosen if not f.alone):
             left.put(fault.name)
-        jobs = [pool.submit(at, place, left) for place in STANDS[: left.qsize()]]
+        jobs = [pool.submit(at, place, left, steps) for place in STANDS[: left.qsize()]]
         rows += [row for job in jobs for row in job.result()]
         for fault in (f for f in chosen if f.alone):
             left.put(fault.name)
-        rows += at(STANDS[0], left) if left.qsize() else []
+        rows += at(STANDS[0], left, steps) if left.qsize() else []
     for fault in {f.name for f in FAULTS} - {f.name for f in chosen}:
-        print(f"not made here: {fault}")
+        print(f"not made: {fault}")
+    if asked.results:
+        keep(asked.results, rows)
     return _told(rows)
+
+
+def _split(words: str) -> tuple[str, ...]:
+    return tuple(filter(None, words.split(",")))
+
+
+def kinds(words: Sequence[str], seed: str) -> list[Fault]:
+    """The faults with one of *words* in their names, or the one that *seed* draws; else all that can be made here."""
+    here = [f for f in strikes_here() if not words or any(word in f.name for word in words)]
+    return [here[number(seed, len(here))]] if seed else here
+
+
+def keep(file: Path, rows: list[Row]) -> None:
+    """Each row as a case, as the table of a night reads it."""
+    told = [
+        {
+            "suite": "sweep", "test": f"{row.fault} at {row.step}", "seconds": row.seconds,
+            "outcome": "passed" if row.lost == NOTHING else "failed",
+            "repeat": f"make sweep FAULTS={shlex.quote(row.fault)} STEPS={shlex.quote(row.step)}",
+        }
+        for row in rows
+    ]  # fmt: skip
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(told, indent=1))
 
 
 @contextmanager
@@ -66,7 +104,7 @@ def _told(rows: list[Row]) -> int:
     widths = [max(len(row[k]) for row in table) for k in range(len(head))]
     for row in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    wrong = [row for row in rows if row.lost != "nothing"]
+    wrong = [row for row in rows if row.lost != NOTHING]
     print(f"{len(rows)} runs struck, {len(wrong)} with a loss")
     return 1 if wrong else 0
 

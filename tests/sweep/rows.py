@@ -14,10 +14,29 @@ from queue import Empty, Queue
 from typing import Any
 
 from drillbook.run.record import settle
+from suites.draw import PARTS, number
+from suites.seconds import part
 from sweep.faults import FAULTS, Fault
 from sweep.stand import Stand, stand
 
 ENDS = {"aborted", "failed"}
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Which steps of a plan are struck: those that are named, those that a commit's hash draws, or all of them."""
+
+    named: tuple[str, ...] = ()
+    seed: str = ""
+
+    def of(self, steps: list[str]) -> list[str]:
+        """Those of *steps*, in their order; what is drawn is one stretch of them."""
+        if self.named:
+            return [step for step in steps if step in self.named]
+        if not self.seed:
+            return steps
+        return part(steps, lambda _: 1.0, number(self.seed, PARTS, salt=1), PARTS)
 
 
 @dataclass(frozen=True)
@@ -39,14 +58,14 @@ def approved(stood: Stand) -> str:
     return str(record["result"]["plan"]["fingerprint"])
 
 
-def swept(stood: Stand, fault: Fault) -> list[Row]:
-    """One row for each step of the plan; each run that was cut is resumed, and struck again at the next step."""
+def swept(stood: Stand, fault: Fault, chosen: Steps) -> list[Row]:
+    """One row for each chosen step; each run that was cut is resumed, and struck again at the next one."""
     rows, open_run, fingerprint = list[Row](), "", approved(stood)
-    for number, step in enumerate(_steps(stood)):
+    for turn, step in enumerate(chosen.of(_steps(stood))):
         words = ("--resume", open_run)
         if not open_run:
             words = ("-p", "scope=images", "--approve", fingerprint or approved(stood))
-        fingerprint, moment = "", fault.moments[number % len(fault.moments)]
+        fingerprint, moment = "", fault.moments[turn % len(fault.moments)]
         row, open_run = _struck(stood, fault, step, moment, words)
         rows.append(row)
         print(*cells(row), sep=" | ", flush=True)
@@ -90,7 +109,7 @@ def _row(stood: Stand, fault: Fault, step: str, record: dict[str, Any], wrong: l
     how = f"{record['status']}, exit {record['code']}"
     then = "resumed next" if record["status"] in ENDS else "done"
     then = "way back" if "the way back was taken" in fact else then
-    return Row(fault.name, step, how, then, "; ".join(lost) or "nothing", round(seconds, 1))
+    return Row(fault.name, step, how, then, "; ".join(lost) or NOTHING, round(seconds, 1))
 
 
 def _ending(stood: Stand, fault: Fault, run: str) -> Row:
@@ -105,12 +124,12 @@ def cells(row: Row) -> tuple[str, ...]:
     return (row.fault, row.step, row.ended, row.then, row.lost, f"{row.seconds:.1f} s")
 
 
-def at(place: tuple[str, int], left: Queue[str]) -> list[Row]:
+def at(place: tuple[str, int], left: Queue[str], steps: Steps) -> list[Row]:
     """Fault after fault, on a stand of their own, until *left* names no more."""
     faults = {fault.name: fault for fault in FAULTS}
     with tempfile.TemporaryDirectory(prefix="drillbook-sweep-") as folder, stand(*place, Path(folder)) as stood:
         try:
-            return [row for name in _taken(left) for row in swept(stood, faults[name])]
+            return [row for name in _taken(left) for row in swept(stood, faults[name], steps)]
         except Exception:
             traceback.print_exc()  # at once: the other stand may go on for long
             raise

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from drillbook import home
-from drillbook.act.install import Say, apt, can_apt, run, tell
+from drillbook.act.install import Say, alone, apt, can_apt, run, tell
 from drillbook.errors import CommandFailed, RunbookError
 
 SERVICES = ("postgres", "redis", "nginx", "node")
@@ -29,22 +29,30 @@ def tag() -> str:
 def ensure_images(say: Say = tell) -> str:
     """Build the service images that are missing, and the base that they stand on; their tag.
 
+    Two that want the same images do not build them twice: the second waits for the first.
+
     Raises:
         RunbookError: the base can be neither pulled nor made.
         CommandFailed: a build failed.
     """
     wanted = tag()
-    missing = [name for name in SERVICES if not _there(f"drillbook-{name}:{wanted}")]
-    if missing:
-        _ensure_base(say)
-        say(f"building the images of {', '.join(missing)} from Debian packages")
-    for name in missing:
-        _build(name, wanted)
+    if not _missing(wanted):
+        return wanted
+    with alone():
+        if missing := _missing(wanted):
+            _ensure_base(say)
+            say(f"building the images of {', '.join(missing)} from Debian packages")
+        for name in missing:
+            _build(name, wanted)
     return wanted
 
 
 def _folder() -> Path:
     return home.sandbox() / "images"
+
+
+def _missing(wanted: str) -> list[str]:
+    return [name for name in SERVICES if not _there(f"drillbook-{name}:{wanted}")]
 
 
 def _there(image: str) -> bool:

@@ -45,7 +45,7 @@ def ensure_engine(say: Say = tell) -> str:
         say(EMBEDDED_SHOWS)
         return "embedded"
     try:
-        with _alone():
+        with alone():
             _docker(say)
     except RunbookError as error:
         if choice == "docker":
@@ -96,6 +96,14 @@ def state_folder() -> Path:
     folder = Path("/var/lib/drillbook") if os.geteuid() == 0 else Path.home() / ".local/state/drillbook"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Only one drillbook at a time on this machine sets up the engine, or makes the images; others wait."""
+    with (state_folder() / "engine.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def run(argv: Sequence[str], *, timeout: float, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -212,14 +220,6 @@ def _started(pid: int) -> str:
     except OSError:
         return ""
     return "" if state == "Z" else fields[18]
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Only one drillbook at a time sets up the engine."""
-    with (state_folder() / "engine.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def main() -> int:

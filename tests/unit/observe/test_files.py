@@ -13,10 +13,13 @@ import docker
 import pytest
 from engine_images import made, needs_engine, run
 
+import checkout
 from drillbook.errors import RunbookError
 from drillbook.observe import files
 from drillbook.observe.files import image_files, read_tar, told_by
 from drillbook.target import Code
+
+SCRATCH, ONE, TWO, BROKEN = (checkout.project(f"drillbook-test-{name}") for name in ("scratch", "one", "two", "broken"))
 
 
 def packed(*members: tuple[str, bytes], links: tuple[tuple[str, str, bytes], ...] = ()) -> bytes:
@@ -142,14 +145,14 @@ def test_an_image_without_a_shell_or_a_command(quiet: Any, tmp_path: Path, monke
     """A distroless image with one file and a VOLUME is read; neither helper nor volume is left behind."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site/page.html").write_text("page")
-    image = made("drillbook-test-scratch", tmp_path / "site", "FROM scratch\nCOPY . /app\nVOLUME /app/data\n")
+    image = made(SCRATCH, tmp_path / "site", "FROM scratch\nCOPY . /app\nVOLUME /app/data\n")
     noted = Made(quiet, monkeypatch)
     try:
         fact = image_files(quiet, image, "web", Code(image="/app"))
         assert fact.files == {"page.html": builders.digest("page")}
         assert image_files(quiet, image, "web", Code(image="/nowhere")).files == {}
     finally:
-        run("docker", "image", "rm", "-f", "drillbook-test-scratch")
+        run("docker", "image", "rm", "-f", SCRATCH)
     assert (len(noted.containers), len(noted.volumes)) == (2, 2)
     assert noted.left() == set()
 
@@ -159,14 +162,14 @@ def test_the_same_layers_are_not_read_twice(quiet: Any, tmp_path: Path, monkeypa
     """Two images of the same layers, told apart by a label alone, are one reading."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site/a.js").write_text("a")
-    one = made("drillbook-test-one", tmp_path / "site", "FROM scratch\nCOPY . /app\nLABEL x=1\n")
-    two = made("drillbook-test-two", tmp_path / "site", "FROM scratch\nCOPY . /app\nLABEL x=2\n")
+    one = made(ONE, tmp_path / "site", "FROM scratch\nCOPY . /app\nLABEL x=1\n")
+    two = made(TWO, tmp_path / "site", "FROM scratch\nCOPY . /app\nLABEL x=2\n")
     try:
         first = image_files(quiet, one, "app1", Code(image="/app"))
         monkeypatch.setattr(files, "helper", None)
         second = image_files(quiet, two, "app2", Code(image="/app"))
     finally:
-        run("docker", "image", "rm", "-f", "drillbook-test-one", "drillbook-test-two")
+        run("docker", "image", "rm", "-f", ONE, TWO)
     assert one != two
     assert (first.files, first.labels, second.labels) == (second.files, {"x": "1"}, {"x": "2"})
 
@@ -183,14 +186,14 @@ def test_a_stream_that_breaks_leaves_no_helper(quiet: Any, tmp_path: Path, monke
     """When the engine breaks off in the middle it is a fact, and the helper container is gone."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site/a.js").write_text("a" * 100_000)
-    image = made("drillbook-test-broken", tmp_path / "site", "FROM scratch\nCOPY . /app\n")
+    image = made(BROKEN, tmp_path / "site", "FROM scratch\nCOPY . /app\n")
     real, noted = quiet.api.get_archive, Made(quiet, monkeypatch)
     monkeypatch.setattr(quiet.api, "get_archive", lambda *a, **k: ((b"x" * 700 for _ in [1]), real(*a, **k)[1]))
     try:
         with pytest.raises(RunbookError, match="could not be read"):
             image_files(quiet, image, "app1", Code(image="/app"))
     finally:
-        run("docker", "image", "rm", "-f", "drillbook-test-broken")
+        run("docker", "image", "rm", "-f", BROKEN)
     assert len(noted.containers) == 1
     assert noted.left() == set()
 

@@ -14,9 +14,11 @@ import requests
 from engine_images import made, needs_engine, run
 from ghost import ghost_owner
 
+import checkout
 from drillbook.observe.helper import LABEL, helper, sweep
 
 pytestmark = needs_engine
+IMAGE = checkout.project("drillbook-test-helper")
 COMPOSED = 'FROM scratch\nCOPY . /app\nLABEL com.docker.compose.project="connect"\n'
 KILLED = """
 import os, signal, sys
@@ -33,8 +35,8 @@ def image(tmp_path: Path) -> Iterator[str]:
     """An image as compose builds one: with the project's label."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site/a.js").write_text("a")
-    yield made("drillbook-test-helper", tmp_path / "site", COMPOSED)
-    run("docker", "image", "rm", "-f", "drillbook-test-helper")
+    yield made(IMAGE, tmp_path / "site", COMPOSED)
+    run("docker", "image", "rm", "-f", IMAGE)
 
 
 @pytest.fixture

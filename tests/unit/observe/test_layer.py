@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from engine_images import made, needs_engine, run
 
+import checkout
 from drillbook.act.images import tag as images_tag
 from drillbook.observe import layer
 from drillbook.observe.layer import changes
 
 pytestmark = needs_engine
-NAME = "drillbook-test-layer"
+NAME = checkout.project("drillbook-test-layer")
 FILES = ("server.js", "lib/db.js", "lib/deep/er.js", "lib2/x.js")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from engine_images import made, needs_engine, run
 
+import checkout
 from drillbook.act.images import tag as images_tag
 from drillbook.errors import RunbookError
 from drillbook.observe import engine as looking
@@ -22,7 +23,7 @@ from drillbook.observe.process import process_files
 from drillbook.target import Code
 
 pytestmark = needs_engine
-NAME = "drillbook-test-process"
+NAME = checkout.project("drillbook-test-process")
 CODE = Code(image="/app", artifacts=(".next",), manifest="manifest.json")
 ODD = b"odd \xff\nname.js"
 

@@ -1,0 +1,48 @@
+"""How long each test took when all of them ran last, from `seconds.json` beside this file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+FILE = Path(__file__).with_name("seconds.json")
+UNKNOWN = 2.0
+"""Seconds of a test that is not in the file yet."""
+T = TypeVar("T")
+
+
+@cache
+def known() -> dict[str, float]:
+    """test → seconds, with its setup and teardown; tests under 0.1 s are not kept."""
+    return dict(json.loads(FILE.read_text())) if FILE.is_file() else {}
+
+
+def of(test: str) -> float:
+    """The seconds of *test*; 0.05 where it was too short to be kept, and a guess where its file is unknown."""
+    if test in known():
+        return known()[test]
+    return 0.05 if test.partition("::")[0] in _files() else UNKNOWN
+
+
+@cache
+def _files() -> frozenset[str]:
+    return frozenset(test.partition("::")[0] for test in known())
+
+
+def part(items: Sequence[T], seconds: Callable[[T], float], number: int, parts: int) -> list[T]:
+    """Part *number* (from 0) of *items*, cut in their order into *parts* of nearly equal seconds; never empty.
+
+    Every item is in a part; where a part has none that lies in it, it has its nearest one.
+    """
+    whole = sum(map(seconds, items))
+    middles, before = list[float](), 0.0
+    for item in items:
+        middles.append((before + seconds(item) / 2) / whole * parts)
+        before += seconds(item)
+    found = [item for item, middle in zip(items, middles, strict=True) if int(middle) == number]
+    if found or not items:
+        return found
+    return [min(zip(items, middles, strict=True), key=lambda pair: abs(pair[1] - number - 0.5))[0]]

@@ -1,0 +1,124 @@
+"""What a commit draws, how tests are dealt out, and the table of a night."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from suites import draw, seconds, stages, table
+from suites.stages import Ended, Stage
+
+HASH = "0123456789abcdef0123456789abcdef01234567"
+lengths = st.lists(st.floats(0.05, 100), min_size=1, max_size=60)
+
+
+@given(lengths, st.integers(1, 8))
+def test_every_test_is_in_a_part(lengths: list[float], parts: int) -> None:
+    """All parts together are all tests, and no part is empty."""
+    items = list(enumerate(lengths))
+    found = [seconds.part(items, lambda item: item[1], number, parts) for number in range(parts)]
+    assert {item for part in found for item in part} == set(items)
+    assert all(found)
+
+
+@given(lengths, st.integers(1, 8))
+def test_a_part_takes_no_longer_than_its_share_and_one_test(lengths: list[float], parts: int) -> None:
+    """What lies in a part is its share of the seconds, but for what its first and last test reach over."""
+    items = list(enumerate(lengths))
+    for number in range(parts):
+        took = sum(item[1] for item in seconds.part(items, lambda item: item[1], number, parts))
+        assert took <= sum(lengths) / parts + max(lengths) + 1e-6
+
+
+def test_some_commits_draw_every_part() -> None:
+    """Of each suite, and of faults and steps independently of each other."""
+    hashes = [sha256(str(n).encode()).hexdigest()[:40] for n in range(200)]
+    assert {draw.number(one) for one in hashes} == set(range(draw.PARTS))
+    pairs = Counter((draw.number(one, 8), draw.number(one, draw.PARTS, salt=1)) for one in hashes)
+    assert len({fault for fault, _ in pairs}) == 8
+    assert len({steps for _, steps in pairs}) == draw.PARTS
+
+
+def test_the_same_commit_draws_the_same() -> None:
+    """A failure can be repeated by its hash alone, whole or short."""
+    assert draw.every(list("abcdefghijkl"), HASH) == draw.every(list("abcdefghijkl"), HASH[:8]) != []
+    assert draw.every(["only"], HASH) == ["only"]
+    assert draw.every([], HASH) == []
+
+
+def test_the_kept_seconds_are_of_tests_that_are_there() -> None:
+    """A file that was moved or removed is not in them any more."""
+    here = Path(__file__).resolve().parents[2]
+    files = {test.partition("::")[0] for test in seconds.known()}
+    assert [name for name in sorted(files) if not (here / name).is_file()] == []
+
+
+@pytest.fixture
+def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(stages, "REPORTS", tmp_path)
+    return tmp_path
+
+
+def row(test: str, outcome: str = "passed", suite: str = "unit", **more: Any) -> dict[str, Any]:
+    return {"suite": suite, "test": test, "seconds": 1.5, "outcome": outcome, **more}
+
+
+def ended(reports: Path, name: str, code: int, *rows: dict[str, Any], may_be_empty: bool = False) -> Ended:
+    if rows:
+        (reports / f"{name}.json").write_text(json.dumps(rows))
+    return Ended(Stage(name, ("make", name), may_be_empty), code, 60.0)
+
+
+def test_the_table_names_what_failed_and_how_to_repeat_it(reports: Path) -> None:
+    """A test by its id, another case by its own command; the closing line counts all of them."""
+    told = table.text(
+        [
+            ended(reports, "tests", 1, row("a.py::test_a"), row("a.py::test_b[x y]", "failed"), row("c", "skipped")),
+            ended(
+                reports, "corpus", 1, row("zstd: a bit", "failed", "corpus", repeat="make corpus CASES='zstd: a bit'")
+            ),
+        ]
+    )
+    assert ".venv/bin/pytest 'a.py::test_b[x y]'" in told
+    assert "make corpus CASES='zstd: a bit'" in told
+    assert told.splitlines()[-1] == "1 passed, 2 failed, 1 skipped"
+    assert ["unit", "3", "1", "1", "4"] in [line.split() for line in told.splitlines()]
+
+
+def test_a_stage_that_failed_beside_its_cases_is_a_failure(reports: Path) -> None:
+    """Exit code 1 with every case passed, a crash before the first case, and a lint with no cases at all."""
+    for one in (ended(reports, "tests", 2, row("a")), ended(reports, "sweep", 1), ended(reports, "lint", 2)):
+        assert one.failed
+        assert [found["outcome"] for found in table.rows_of(one)][-1] == "failed"
+    assert "make lint" in table.text([ended(reports, "lint", 2)])
+
+
+def test_only_what_was_drawn_may_be_nothing(reports: Path) -> None:
+    """pytest's exit code 5 is no failure where a draw may leave no test; elsewhere it is."""
+    assert not ended(reports, "alone", stages.NOTHING_DRAWN, may_be_empty=True).failed
+    assert ended(reports, "tests", stages.NOTHING_DRAWN).failed
+
+
+def test_stages_go_on_after_one_that_failed(reports: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What they print is shown and kept; each has its own exit code."""
+    found = stages.carry_out([Stage("one", ("sh", "-c", "echo broken; exit 3")), Stage("two", ("echo", "fine"))])
+    assert [one.code for one in found] == [3, 0]
+    assert (reports / "one.log").read_text() == "broken\n"
+    assert "fine" in capfd.readouterr().out
+
+
+def test_a_night_leaves_nothing_out(reports: Path) -> None:
+    """Every test is beside others or alone; every program that is no test has a stage."""
+    found = {stage.name: stage.argv for stage in stages.nightly(2)}
+    assert list(found) == ["lint", "tests", "alone", "corpus", "sweep"]
+    assert (found["tests"][-1], found["alone"][-1]) == ("not alone", "alone")
+    assert not any("--draw" in words for words in found.values())
+    drawn = stages.sample(2, HASH)
+    assert all(HASH in " ".join(stage.argv) for stage in drawn)
