@@ -1,4 +1,5 @@
-# make setup · demo · test · matrix · proofs · corpus · sweep · lab · bench · lint · clean        ENGINE=docker|embedded chooses the engine
+# make setup · demo · test · matrix · proofs · corpus · sweep · sample · nightly · lab · bench · lint · clean
+# ENGINE=docker|embedded chooses the engine
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +14,7 @@ PYTEST = $(BIN)/pytest -q -n $(JOBS)
 # A run is three processes; where bytecode is not kept, each of them compiles a thousand modules anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test matrix proofs corpus sweep lab bench rivals lint clean engine browser
+.PHONY: setup demo test matrix proofs corpus sweep sample nightly lab bench rivals lint clean engine browser
 
 setup: $(STAMP)/dev engine browser
 
@@ -23,15 +24,22 @@ demo: $(STAMP)/demo engine
 test: $(STAMP)/dev engine browser
 	$(PYTEST) -m "not matrix and not proofs"
 
-# Every cause of a diagnosis, made for real on a stack of containers: eight to fifteen minutes.
+# Every cause of a diagnosis, made for real on a stack of containers. What measures a load is alone on the machine.
 matrix: $(STAMP)/dev engine
-	$(BIN)/pytest tests/drills -m matrix
+	$(PYTEST) -m "matrix and not alone"
+	$(BIN)/pytest -q -m "matrix and alone"
 
-# Backups of every kind, proven; cut off at every step; restored into odd places: eight to fifteen minutes.
+# Backups of every kind, proven; cut off at every step; restored into odd places.
 proofs: $(STAMP)/dev engine
-	@log=$$(mktemp); $(BIN)/pytest tests/drills -m proofs >$$log 2>&1 & drills=$$!; \
-	$(BIN)/pytest tests/unit tests/notebooks -m proofs; rest=$$?; \
-	wait $$drills; beside=$$?; cat $$log; rm -f $$log; exit $$((rest || beside))
+	$(PYTEST) -m proofs
+
+# What a commit is checked by beside `make test`: a part of every long suite, drawn by its hash; SEED=HASH draws it again.
+sample: $(STAMP)/dev $(CORPUS)/.made engine
+	PYTHONPATH=lib:tests $(BIN)/python -m suites sample $(SEED) --jobs $(JOBS)
+
+# Everything, with one table at its end; its reports lie in build/reports.
+nightly: $(STAMP)/dev $(CORPUS)/.made engine browser
+	PYTHONPATH=lib:tests $(BIN)/python -m suites nightly --jobs $(JOBS)
 
 # Broken backups, and what every judge says to them, into docs/detection.md: three to six minutes.
 # PostgreSQL's own programs that know lz4 and zstd, and firedrill, are in a venv of their own.
@@ -41,7 +49,7 @@ corpus: $(STAMP)/dev $(CORPUS)/.made engine
 	  $(CORPUS)/bin/firedrill $(if $(RESULTS),--results $(RESULTS)) $(if $(DRAW),--draw $(DRAW)) $(if $(CASES),'$(CASES)')
 
 # A real reset, struck at every step of its plan by every kind of fault; the table at the end: about an hour.
-# Root, for the small disk that is filled. FAULTS=SIGTERM chooses kinds by a part of their name.
+# Root, for the small disk that is filled. FAULTS=proxy,SIGTERM chooses kinds by parts of their names, STEPS=drain,retire the steps.
 sweep: $(STAMP)/dev engine
 	PYTHONPATH=lib:tests/unit:tests $(BIN)/python -m sweep $(if $(RESULTS),--results $(RESULTS)) $(if $(DRAW),--draw $(DRAW)) \
 	  $(if $(STEPS),--steps '$(STEPS)') $(if $(FAULTS),--kinds '$(FAULTS)')
@@ -72,6 +80,7 @@ lint: $(STAMP)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # The engine and the sandbox's images are set up beside pip: they need nothing but python3.
 engine:

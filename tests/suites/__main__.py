@@ -1,6 +1,7 @@
 """`python -m suites nightly` runs everything; `python -m suites sample [SEED]` what a commit draws of the long suites.
 
 Both end with one table, and with 1 where anything failed. SEED is the commit's hash, of `HEAD` where none is given.
+`python -m suites remember` keeps how long each test took in the reports that are there, to be committed.
 """
 
 from __future__ import annotations
@@ -8,15 +9,18 @@ from __future__ import annotations
 import argparse
 import subprocess
 
-from suites import stages, table
+from suites import seconds, stages, table
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="suites", description=__doc__)
-    parser.add_argument("what", choices=("nightly", "sample"))
+    parser.add_argument("what", choices=("nightly", "sample", "remember"))
     parser.add_argument("seed", nargs="?", default="")
     parser.add_argument("--jobs", type=int, default=3)
     asked = parser.parse_args()
+    if asked.what == "remember":
+        print(seconds.remember(stage.results for stage in stages.tests(asked.jobs) if stage.results.is_file()))
+        return 0
     seed = "" if asked.what == "nightly" else asked.seed or head()
     ended = stages.carry_out(stages.sample(asked.jobs, seed) if seed else stages.nightly(asked.jobs))
     print(f"\n{table.text(ended, seed)}", flush=True)

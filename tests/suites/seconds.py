@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 FILE = Path(__file__).with_name("seconds.json")
-UNKNOWN = 2.0
-"""Seconds of a test that is not in the file yet."""
+HOUSE = FILE.parents[2]
+UNKNOWN, SHORTEST = 2.0, 0.1
+"""Seconds of a test whose file is not known yet; and of the shortest that is kept."""
 T = TypeVar("T")
 
 
@@ -25,6 +26,21 @@ def of(test: str) -> float:
     if test in known():
         return known()[test]
     return 0.05 if test.partition("::")[0] in _files() else UNKNOWN
+
+
+def remember(reports: Iterable[Path]) -> int:
+    """Keep the seconds that these results tell, and forget tests whose file is gone; how many are kept."""
+    rows = [row for report in reports for row in json.loads(report.read_text())]
+    told = {row["test"]: round(row["seconds"], 1) for row in rows if row["outcome"] != "skipped"}
+    here = {test: took for test, took in (known() | told).items() if (HOUSE / test.partition("::")[0]).is_file()}
+    kept = {test: took for test, took in sorted(here.items()) if took >= SHORTEST}
+    FILE.write_text(json.dumps(kept, indent=0, ensure_ascii=False) + "\n")
+    return len(kept)
+
+
+def of_file(file: str) -> float:
+    """The seconds of all tests of *file* that are known."""
+    return sum(took for test, took in known().items() if test.startswith(f"{file}::"))
 
 
 @cache

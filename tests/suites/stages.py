@@ -44,8 +44,9 @@ class Ended:
 def tests(jobs: int, seed: str = "") -> list[Stage]:
     """All tests, or what *seed* draws of the long suites: side by side, then those that must be alone."""
     drawn, long = (("--draw", seed), "(matrix or proofs) and ") if seed else ((), "")
+    sandboxes = ("--sandboxes", "1" if seed else "2")
     return [
-        _pytest("tests", "-n", str(jobs), *drawn, "-m", f"{long}not alone"),
+        _pytest("tests", "-n", str(jobs), *sandboxes, *drawn, "-m", f"{long}not alone"),
         _pytest("alone", *drawn, "-m", f"{long}alone", may_be_empty=bool(seed)),
     ]
 

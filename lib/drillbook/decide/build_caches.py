@@ -1,6 +1,6 @@
 """Caches of the engine that a build draws from, and whether `--no-cache` gets past each.
 
-Measured on BuildKit 0.8 (docker 20.10) by tests/drills/test_cache_pollution.py, and said by its makers:
+Measured on BuildKit 0.8 (docker 20.10) by tests/drills/sandbox/test_cache_pollution.py, and said by its makers:
 `--no-cache` runs every instruction anew and releases the cache mounts of those it runs
 (https://github.com/moby/buildkit/pull/1092), but not those with mode=, uid=, gid= or from=
 in a BuildKit before September 2024 (https://github.com/moby/buildkit/pull/5306); the synced context stays, which

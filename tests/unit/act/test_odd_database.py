@@ -56,7 +56,7 @@ def whole(odd_server: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Data
 def test_a_database_with_something_of_every_kind_is_proven(major: int, tmp_path: Path) -> None:
     """Under an odd name, with settings and grants of its own, beside one that has no table at all.
 
-    Every version that is installed here; PostgreSQL 15 also in a container, in tests/drills/test_odd_database.py.
+    Every version that is installed here; PostgreSQL 15 also in a container: tests/drills/sandbox/test_odd_database.py.
     """
     found = next(b for b in binaries.installed(binaries.SERVER) if b.major == major)
     with running(found) as server:

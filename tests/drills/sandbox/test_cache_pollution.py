@@ -25,9 +25,9 @@ from drillbook.observe.facts_code import Instruction
 from drillbook.observe.facts_signs import BuildRecord
 from drillbook.target import Target, parse_target
 
-pytestmark = pytest.mark.matrix
+pytestmark = [pytest.mark.matrix, pytest.mark.alone]
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "cache-pollution.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "cache-pollution.md"
 ELSEWHERE = "# not on the practice stack"
 BASE = "drillbook-base:bookworm"
 PLAIN, OWNED = "/kept/plain", "/kept/owned"

@@ -1,0 +1,1 @@
+"""Drills on the practice stack, which the tests of this folder share."""
