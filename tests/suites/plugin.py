@@ -6,10 +6,7 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,6 @@ from suites import groups, seconds
 from suites.draw import PARTS, number
 
 LONG = ("matrix", "proofs")
-MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 * 1024**3
 CPU = pytest.StashKey[float]()
 
 
@@ -32,20 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    _work_in_memory()
     config.pluginmanager.register(Order())
     if config.getoption("--results") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Results(Path(config.getoption("--results"))))
-
-
-def _work_in_memory() -> None:
-    """Temporary folders lie in memory where there is room: tests make and drop databases, of 300 files, by the hundred.
-
-    On ext4 that costs 1.6 times the system's time. TMPDIR, where it is set, is left alone.
-    """
-    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
-        os.environ["TMPDIR"] = str(MEMORY)
-        tempfile.tempdir = None
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,3 +123,14 @@ def test_a_night_leaves_nothing_out(reports: Path) -> None:
     assert not any("--draw" in words for words in found.values())
     drawn = stages.sample(2, HASH)
     assert all(HASH in " ".join(stage.argv) for stage in drawn)
+
+
+def test_ci_runs_what_a_developer_runs() -> None:
+    """`.ci/run` is the lint, the README's test and the sample; the workflow runs that on a push, and a night's all."""
+    here = Path(__file__).resolve().parents[2]
+    lines = (here / ".ci" / "run").read_text().splitlines()
+    assert [line for line in lines if line.startswith("make")] == ["make lint", "make test", "make sample"]
+    jobs = yaml.safe_load((here / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    told = {name: [step.get("run", "") for step in job["steps"]] for name, job in jobs.items()}
+    assert "bash .ci/run" in told["check"]
+    assert "make nightly" in told["nightly"]
