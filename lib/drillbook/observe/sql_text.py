@@ -11,8 +11,8 @@ PARSED_CHARACTERS = 1_000_000
 """A longer file, a dump with its data, is read by its heads alone: parsing it would take seconds."""
 NAME_BYTES = 63
 """PostgreSQL cuts longer names (NAMEDATALEN - 1)."""
-# Letters, _, digits, $ and all beyond ASCII, said by what is left out: with re.I a class that holds \\u0080-\\uffff takes
-# 0.02 s to compile, and here are fifteen.
+# Letters, _, digits, $ and all beyond ASCII, said by what is left out: under re.I a class that holds \u0080-\uffff
+# takes 0.02 s to compile, and here are fifteen.
 IDENT = r'(?:"(?:[^"]|"")+"|[^\x00-@\[-^`{-\x7f][^\x00-#%-/:-@\[-^`{-\x7f]*)'
 PATH = rf"(?P<name>{IDENT}(?:\s*\.\s*{IDENT})?)"
 IF = r"(?:IF\s+(?:NOT\s+)?EXISTS\s+)?"
