@@ -27,7 +27,7 @@ from drillbook.act import images, install  # noqa: E402
 from drillbook.act.site import state  # noqa: E402
 from suites.draw import number  # noqa: E402
 from sweep.faults import FAULTS, Fault, strikes_here  # noqa: E402
-from sweep.rows import NOTHING, Row, Steps, at, cells  # noqa: E402
+from sweep.rows import ENDING, NOTHING, Row, Steps, at, cells  # noqa: E402
 
 STANDS = (("sweepa", 21080), ("sweepb", 22080))
 
@@ -77,7 +77,8 @@ def keep(file: Path, rows: list[Row]) -> None:
         {
             "suite": "sweep", "test": f"{row.fault} at {row.step}", "seconds": row.seconds,
             "outcome": "passed" if row.lost == NOTHING else "failed",
-            "repeat": f"make sweep FAULTS={shlex.quote(row.fault)} STEPS={shlex.quote(row.step)}",
+            "repeat": f"make sweep FAULTS={shlex.quote(row.fault)}"
+            + (f" STEPS={shlex.quote(row.step)}" if row.step != ENDING else ""),
         }
         for row in rows
     ]  # fmt: skip

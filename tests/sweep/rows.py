@@ -21,6 +21,7 @@ from sweep.stand import Stand, stand
 
 ENDS = {"aborted", "failed"}
 NOTHING = "nothing"
+ENDING = "(none: resumed to its end)"
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class Steps:
     named: tuple[str, ...] = ()
     seed: str = ""
 
-    def of(self, steps: list[str]) -> list[str]:
+    def of(self, steps: list[str], project: str) -> list[str]:
         """Those of *steps*, in their order; what is drawn is one stretch of them."""
         if self.named:
-            return [step for step in steps if step in self.named]
+            return [step for step in steps if plain(step, project) in self.named]
         if not self.seed:
             return steps
         return part(steps, lambda _: 1.0, number(self.seed, PARTS, salt=1), PARTS)
@@ -51,6 +52,11 @@ class Row:
     seconds: float
 
 
+def plain(step: str, project: str) -> str:
+    """The step's name without the stand's: as it is on the other stand, and in another checkout."""
+    return step.replace(f"{project}-", "")
+
+
 def approved(stood: Stand) -> str:
     """The fingerprint of the plan as it would be made now."""
     record = stood.run("reset", "-p", "scope=images")
@@ -61,7 +67,7 @@ def approved(stood: Stand) -> str:
 def swept(stood: Stand, fault: Fault, chosen: Steps) -> list[Row]:
     """One row for each chosen step; each run that was cut is resumed, and struck again at the next one."""
     rows, open_run, fingerprint = list[Row](), "", approved(stood)
-    for turn, step in enumerate(chosen.of(_steps(stood))):
+    for turn, step in enumerate(chosen.of(_steps(stood), stood.site.project)):
         words = ("--resume", open_run)
         if not open_run:
             words = ("-p", "scope=images", "--approve", fingerprint or approved(stood))
@@ -109,7 +115,7 @@ def _row(stood: Stand, fault: Fault, step: str, record: dict[str, Any], wrong: l
     how = f"{record['status']}, exit {record['code']}"
     then = "resumed next" if record["status"] in ENDS else "done"
     then = "way back" if "the way back was taken" in fact else then
-    return Row(fault.name, step, how, then, "; ".join(lost) or NOTHING, round(seconds, 1))
+    return Row(fault.name, plain(step, stood.site.project), how, then, "; ".join(lost) or NOTHING, round(seconds, 1))
 
 
 def _ending(stood: Stand, fault: Fault, run: str) -> Row:
@@ -117,7 +123,7 @@ def _ending(stood: Stand, fault: Fault, run: str) -> Row:
     began = time.monotonic()
     record = stood.run("reset", "--resume", run)
     wrong = [] if record["status"] == "succeeded" else [f"it does not converge: {record.get('error')}"]
-    return _row(stood, fault, "(none: resumed to its end)", record, wrong, time.monotonic() - began)
+    return _row(stood, fault, ENDING, record, wrong, time.monotonic() - began)
 
 
 def cells(row: Row) -> tuple[str, ...]:

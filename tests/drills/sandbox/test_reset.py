@@ -272,7 +272,7 @@ def test_a_few_random_plans_touch_nothing_of_anybody_else(
         assert engine.images.get("drillbook-stranger-image:1").id == image.id
         assert cache <= cache_records(engine)
     finally:
-        stopped.remove()
+        stopped.remove(v=True)
         dangling.remove()
         engine.images.remove("drillbook-stranger-image:1", noprune=True)
         for record in cache:
