@@ -359,17 +359,33 @@ def is_somewhere(before: Listing, *places: Listing) -> bool:
     return all(any(place.what(name) == before.what(name) for place in places) for name in before.members)
 
 
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("names", "again", "stride", "most"), [(("up",), 1, 1, 20), (("up", "auto"), 2, 5, 36)])
+UP_ALONE, WITH_CACHE = (("up",), 1), (("up", "auto"), 2)
+
+
+@pytest.mark.parametrize(
+    ("names", "again", "moments", "most"),
+    [
+        pytest.param(*UP_ALONE, range(1, 8), 0, id="up, 1 to 7"),
+        pytest.param(*UP_ALONE, range(8, 15), 0, id="up, 8 to 14"),
+        pytest.param(*UP_ALONE, range(15, 200), 20, id="up, 15 to the end"),
+        pytest.param(*WITH_CACHE, range(1, 20, 5), 0, id="up and cache, 1 to 16"),
+        pytest.param(*WITH_CACHE, range(21, 200, 5), 36, id="up and cache, 21 to the end"),
+    ],
+)
 def test_kill_9_around_and_within_each_operation(
-    engine: Any, target: Target, names: tuple[str, ...], again: int, stride: int, most: int
+    engine: Any, target: Target, names: tuple[str, ...], again: int, moments: range, most: int
 ) -> None:
-    """All that was in the volumes is in them or in what is kept; the same plan, or a new one, comes to the end."""
-    for moment in range(1, 200, stride):
+    """All that was in the volumes is in them or in what is kept; the same plan, or a new one, comes to the end.
+
+    `most`: the last moments are past the end of the operations, of which there are at least so many.
+    """
+    whole = False
+    for moment in moments:
         inside(engine, "app", "sh", "-c", FILL)
         inside(engine, "cache", "redis-cli", "MSET", "a", "1", "b", "2")
         before, was, plan = held(engine, UP), states(engine), planned(target, *names)
-        if not killed_at(target, plan, moment):
+        whole = not killed_at(target, plan, moment)
+        if whole:
             break
         there = {volume.name for volume in engine.volumes.list()}
         assert is_somewhere(before, held(engine, UP), *(held(engine, n) for n in (aside(UP),) if n in there)), moment
@@ -382,4 +398,5 @@ def test_kill_9_around_and_within_each_operation(
         assert not [name for name in named(engine) if name.endswith((".stopped", ".cleared"))], moment
         assert helpers(engine) == [], moment
         clean(engine)
+    assert whole == bool(most)
     assert moment > most

@@ -25,14 +25,19 @@ def of(test: str) -> float:
     """The seconds of *test*; 0.05 where it was too short to be kept, and a guess where its file is unknown."""
     if test in known():
         return known()[test]
-    return 0.05 if test.partition("::")[0] in _files() else UNKNOWN
+    return 0.05 if _file_of(test) in _files() else UNKNOWN
 
 
 def remember(reports: Iterable[Path]) -> int:
-    """Keep the seconds that these results tell, and forget tests whose file is gone; how many are kept."""
+    """Keep the seconds that these results of a whole night tell; how many are kept.
+
+    Of a file that is in them, what they do not tell is forgotten; and so is a file that is gone.
+    """
     rows = [row for report in reports for row in json.loads(report.read_text())]
     told = {row["test"]: round(row["seconds"], 1) for row in rows if row["outcome"] != "skipped"}
-    here = {test: took for test, took in (known() | told).items() if (HOUSE / test.partition("::")[0]).is_file()}
+    seen = {_file_of(test) for test in told}
+    before = {test: took for test, took in known().items() if _file_of(test) not in seen}
+    here = {test: took for test, took in (before | told).items() if (HOUSE / _file_of(test)).is_file()}
     kept = {test: took for test, took in sorted(here.items()) if took >= SHORTEST}
     FILE.write_text(json.dumps(kept, indent=0, ensure_ascii=False) + "\n")
     return len(kept)
@@ -45,7 +50,11 @@ def of_file(file: str) -> float:
 
 @cache
 def _files() -> frozenset[str]:
-    return frozenset(test.partition("::")[0] for test in known())
+    return frozenset(map(_file_of, known()))
+
+
+def _file_of(test: str) -> str:
+    return test.partition("::")[0]
 
 
 def part(items: Sequence[T], seconds: Callable[[T], float], number: int, parts: int) -> list[T]:

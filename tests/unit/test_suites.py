@@ -134,3 +134,20 @@ def test_ci_runs_what_a_developer_runs() -> None:
     told = {name: [step.get("run", "") for step in job["steps"]] for name, job in jobs.items()}
     assert "bash .ci/run" in told["check"]
     assert "make nightly" in told["nightly"]
+
+
+def test_a_night_s_seconds_take_the_place_of_a_file_s_older_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test that was renamed is forgotten, a file that the reports do not tell of is kept, one that is gone is not."""
+    here, other = "tests/unit/test_suites.py", "tests/unit/test_docs.py"
+    kept, report = tmp_path / "seconds.json", tmp_path / "tests.json"
+    kept.write_text(json.dumps({f"{here}::old": 5.0, f"{other}::kept": 2.0, "tests/gone.py::x": 1.0}))
+    report.write_text(json.dumps([row(f"{here}::new"), row(f"{here}::short") | {"seconds": 0.01}]))
+    monkeypatch.setattr(seconds, "FILE", kept)
+    seconds.known.cache_clear()
+    try:
+        assert seconds.remember([report]) == 2
+        assert json.loads(kept.read_text()) == {f"{here}::new": 1.5, f"{other}::kept": 2.0}
+    finally:
+        seconds.known.cache_clear()
