@@ -1,6 +1,6 @@
 """Tests that share a worker: those of a file, of the practice stack, of a JupyterLab; the longest are dealt out first.
 
-A practice stack stands for as long as its tests run, and its health checks cost a tenth of a core.
+A practice stack stands for as long as its tests run, and its health checks cost a quarter of a core.
 """
 
 from __future__ import annotations

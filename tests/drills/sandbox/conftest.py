@@ -23,7 +23,7 @@ PROJECT, PORT = checkout.project("drilltest"), checkout.port(18080)
 def sandbox(engine: Any) -> Iterator[Site]:
     """The sandbox `drilltest` on a port of its own, taken down after the last test of this folder.
 
-    Left standing it would cost a tenth of a core: its health checks are processes.
+    Left standing it would cost a quarter of a core: its health checks are processes.
     """
     stack.up(PROJECT, PORT)
     yield Site(PROJECT)
