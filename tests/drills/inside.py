@@ -32,8 +32,10 @@ def run(runbook: str, target: str, *words: str) -> Ended:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "follow", _follow)
         record = runner.run_runbook(runbook, target, given, quiet=True, **more)
+    assert record.exit_code is not None
     error = record.error or {}
-    return Ended(record.exit_code or 0, record.data, f"{error.get('fact', '')}\nHINT: {error.get('hint', '')}")
+    hint = f"\nHINT: {error['hint']}" if error.get("hint") else ""
+    return Ended(record.exit_code, record.data, f"{error.get('fact', '')}{hint}")
 
 
 def _follow(job: dict[str, Any], _redactor: Any, resume: str, _say: Callable[[str], None]) -> Ending:

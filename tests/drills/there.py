@@ -21,6 +21,12 @@ def of_project(engine: Any, project: str) -> list[Any]:
     return containers(engine, f"com.docker.compose.project={project}")
 
 
+def named(engine: Any, start: str) -> list[str]:
+    """The names of all containers, of a compose project or not, that begin with *start*."""
+    names = [row["Names"][0].lstrip("/") for row in engine.api.containers(all=True)]
+    return [name for name in names if name.startswith(start)]
+
+
 def tags(engine: Any, part: str) -> dict[str, str]:
     """tag → image id, for each tag in whose name *part* stands."""
     rows = engine.api.images()

@@ -7,6 +7,7 @@ Both end with one table, and with 1 where anything failed. SEED is the commit's 
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 
 from suites import seconds, stages, table
@@ -15,7 +16,7 @@ from suites import seconds, stages, table
 def main() -> int:
     parser = argparse.ArgumentParser(prog="suites", description=__doc__)
     parser.add_argument("what", choices=("nightly", "sample", "remember"))
-    parser.add_argument("seed", nargs="?", default="")
+    parser.add_argument("seed", nargs="?", default="", type=hexadecimal)
     parser.add_argument("--jobs", type=int, default=3)
     asked = parser.parse_args()
     if asked.what == "remember":
@@ -25,6 +26,17 @@ def main() -> int:
     ended = stages.carry_out(stages.sample(asked.jobs, seed) if seed else stages.nightly(asked.jobs))
     print(f"\n{table.text(ended, seed)}", flush=True)
     return int(any(stage.failed for stage in ended))
+
+
+def hexadecimal(word: str) -> str:
+    """*word*, a commit's hash.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    if word and not re.fullmatch("[0-9a-f]{4,40}", word):
+        raise argparse.ArgumentTypeError(f"{word!r} is no commit's hash")
+    return word
 
 
 def head() -> str:

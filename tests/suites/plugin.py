@@ -114,7 +114,8 @@ class Results:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         told = dict(report.user_properties)
-        new = {"test": report.nodeid, "suite": told["suite"], "seconds": 0.0, "outcome": "passed"}
+        suite = told.get("suite", report.nodeid.split("/")[1])  # of a worker that crashed nothing else is known
+        new = {"test": report.nodeid, "suite": suite, "seconds": 0.0, "outcome": "passed"}
         row = self.rows.setdefault(report.nodeid, new)
         row["seconds"] = round(row["seconds"] + report.duration, 2)
         row["cpu"] = told.get("cpu", 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentTypeError
 from collections import Counter
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +14,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suites import draw, seconds, stages, table
+from suites import draw, plugin, seconds, stages, table
+from suites.__main__ import hexadecimal
 from suites.stages import Ended, Stage
 
 HASH = "0123456789abcdef0123456789abcdef01234567"
@@ -151,3 +153,24 @@ def test_a_night_s_seconds_take_the_place_of_a_file_s_older_ones(
         assert json.loads(kept.read_text()) == {f"{here}::new": 1.5, f"{other}::kept": 2.0}
     finally:
         seconds.known.cache_clear()
+
+
+def test_a_worker_that_crashes_is_a_failure_in_the_results(tmp_path: Path) -> None:
+    """pytest-xdist tells of it with no properties of the test; the other rows are kept."""
+    results = plugin.Results(tmp_path / "tests.json")
+    for properties, outcome in (((("suite", "matrix"),), "passed"), ((), "failed")):
+        name = f"tests/drills/test_x.py::test_{outcome}"
+        results.pytest_runtest_logreport(
+            pytest.TestReport(name, (name, None, name), {}, outcome, None, "call", user_properties=properties)
+        )
+    results.pytest_sessionfinish()
+    told = json.loads((tmp_path / "tests.json").read_text())
+    assert [(one["suite"], one["outcome"]) for one in told] == [("matrix", "passed"), ("drills", "failed")]
+
+
+@pytest.mark.parametrize("word", ["HEAD", "0123456789abcdef; ls", "12"])
+def test_what_is_no_hash_draws_nothing(word: str) -> None:
+    """It is refused, and not taken for a part."""
+    with pytest.raises(ArgumentTypeError, match="no commit's hash"):
+        hexadecimal(word)
+    assert hexadecimal(HASH) == HASH

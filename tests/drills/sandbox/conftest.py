@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rounds import take_backup, take_drill
 from shell import described
+from there import of_project
 
 import checkout
 from drillbook.act import sandbox as stack
@@ -58,10 +59,17 @@ def healthy(sandbox: Site, health: Health) -> Site:
 
 
 @pytest.fixture
-def looked_at(sandbox: Site, health: Health) -> Site:
+def looked_at(sandbox: Site, health: Health, engine: Any) -> Iterator[Site]:
     """The healthy sandbox, for a test that changes nothing of it: the next one need not heal it."""
     health.restore()
-    return sandbox
+    before = _containers(engine)
+    yield sandbox
+    if health.known:
+        assert _containers(engine) == before, "the test changed what it was to look at"
+
+
+def _containers(engine: Any) -> set[tuple[str, str, str]]:
+    return {(c.id, c.status, c.attrs["State"]["StartedAt"]) for c in of_project(engine, PROJECT)}
 
 
 @pytest.fixture(scope="package")

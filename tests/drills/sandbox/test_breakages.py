@@ -7,7 +7,8 @@ import subprocess
 from typing import Any
 
 import pytest
-from there import build_cache, of_project, tags
+import there
+from there import build_cache, tags
 from truths import APPS, BUG, CHUNK, TRUE, Stack, database_down, heal, stale_layer
 
 from drillbook.act import belongings, breakage, leftovers, sandbox
@@ -72,7 +73,7 @@ def test_down_leaves_nothing_of_any_breakage(stack: Stack) -> None:
     assert cache_mounts(stack)
     sandbox.down(project)
     assert not cache_mounts(stack)
-    assert not [c.name for c in of_project(stack.engine, project)]
+    assert not there.named(stack.engine, f"{project}-")
     assert not [v.name for v in stack.engine.volumes.list() if v.name.startswith(f"{project}_")]
     assert not tags(stack.engine, f"{project}-")
     assert not stack.site.disk.exists()

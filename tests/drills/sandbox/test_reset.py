@@ -59,6 +59,8 @@ def typed_and_approved(runbook: str, file: Path, *words: str) -> Ended:
     """The same by processes of its own, as a user has it: a load in this one does not slow them down."""
     planned = typed(runbook, str(file), *words)
     assert planned.code == 3, planned.said
+    assert "HINT: " in planned.said
+    assert "Traceback" not in planned.said
     return typed(runbook, str(file), *words, "--approve", planned.record["result"]["plan"]["fingerprint"])
 
 

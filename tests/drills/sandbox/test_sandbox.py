@@ -69,7 +69,7 @@ def test_up_leaves_a_healthy_sandbox_as_it_is(looked_at: Site, engine: Any) -> N
     """A second `sandbox up` builds nothing, loads nothing and replaces no container."""
 
     def ids() -> set[str]:
-        return {c.id for c in of_project(engine, looked_at.project)}
+        return {c.id for c in of_project(engine, looked_at.project) if c.status == "running"}
 
     before = ids()
     again = heal(looked_at)

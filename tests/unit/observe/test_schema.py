@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from drillbook.observe import ddl, schema
 from drillbook.observe.database import connect, content, database_fact
 from drillbook.observe.facts import SchemaFact
 from drillbook.observe.schema import held
+from drillbook.observe.sql_text import IDENT
 from drillbook.target import Target, parse_target
 
 SANDBOX = home.home() / "sandbox" / "connect" / "schema.sql"
@@ -217,3 +219,14 @@ def test_an_unreadable_schema_file_is_a_fact(tmp_path: Path) -> None:
 def test_without_schema_and_backup_nothing_is_expected(tmp_path: Path) -> None:
     """Where neither a schema file nor a backup tells, nothing is expected."""
     assert schema.expected(place(tmp_path)) == {}
+
+
+@pytest.mark.parametrize(
+    ("word", "is_name"),
+    [("a", True), ("_x$1", True), ("é", True), ("\U0001f600", True), ('"two words"', True), ("1a", False),
+     ("$a", False),
+     ("a b", False), ("a-b", False), ("[a]", False), ("`a`", False), ("", False)],
+)  # fmt: skip
+def test_what_is_a_name_in_sql(word: str, is_name: bool) -> None:
+    """As PostgreSQL's scanner has it: a letter, _ or any byte beyond ASCII first; then digits and $ too."""
+    assert bool(re.fullmatch(IDENT, word, re.IGNORECASE)) is is_name
