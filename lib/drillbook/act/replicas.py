@@ -22,7 +22,7 @@ STOP_SECONDS = 600
 
 def of(context: Context, service: str) -> list[ContainerFact]:
     """The service's containers, running or not, by name."""
-    return [fact for fact in engine.containers(context.target) if fact.service == service]
+    return list(engine.containers(context.target, service))
 
 
 def start(context: Context, containers: Sequence[ContainerFact]) -> None:

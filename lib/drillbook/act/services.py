@@ -46,8 +46,7 @@ def wait_healthy(project: str = "connect", services: Iterable[str] = SERVICES, t
     site, started = Site(project), time.monotonic()
     wanted = set(services)
     while True:
-        facts = engine.containers(site.target)
-        ready = {f.service for f in facts if f.running and f.health == "healthy"}
+        ready = engine.healthy(site.target)
         if wanted <= ready:
             return round(time.monotonic() - started, 1)
         if time.monotonic() - started > timeout:

@@ -12,6 +12,7 @@ from drillbook.observe.facts import ContainerFact, Mount, VolumeFact
 from drillbook.target import Stack, Target
 
 PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
 TIMEOUT_SECONDS = 60
 
 
@@ -98,8 +99,8 @@ def is_ours(target: Target, labels: dict[str, str]) -> bool:
     )
 
 
-def containers(target: Target) -> tuple[ContainerFact, ...]:
-    """This target's containers, running or not, by service and name. Changes nothing.
+def containers(target: Target, service: str = "") -> tuple[ContainerFact, ...]:
+    """This target's containers, or those of *service*, running or not, by service and name. Changes nothing.
 
     A container or a tag that vanishes between the list and the look is passed over.
 
@@ -109,17 +110,30 @@ def containers(target: Target) -> tuple[ContainerFact, ...]:
     """
     import docker
 
-    engine, facts = client(target), []
+    engine, facts, tags = client(target), [], dict[str, str]()
+    labels = [f"{PROJECT}={stack_of(target).project}"] + ([f"{SERVICE}={service}"] if service else [])
     with answering("the target's containers"):
-        for row in engine.api.containers(all=True, filters={"label": f"{PROJECT}={stack_of(target).project}"}):
+        for row in engine.api.containers(all=True, filters={"label": labels}):
             try:
                 seen = engine.api.inspect_container(row["Id"])
             except docker.errors.NotFound:
                 continue
-            labels = seen["Config"]["Labels"] or {}
-            if is_ours(target, labels) and labels.get(f"{PROJECT}.oneoff", "").split(".")[-1] != "True":
-                facts.append(_container(engine, seen, labels))
+            theirs = seen["Config"]["Labels"] or {}
+            if is_ours(target, theirs) and theirs.get(f"{PROJECT}.oneoff", "").split(".")[-1] != "True":
+                facts.append(_container(engine, seen, theirs, tags))
     return tuple(sorted(facts, key=lambda fact: (fact.service, fact.name)))
+
+
+def healthy(target: Target) -> frozenset[str]:
+    """The services of which a container runs and is healthy: one question, however many there are. Changes nothing.
+
+    Raises:
+        EngineDown, RunbookError: as `containers`.
+    """
+    engine, ours = client(target), f"{PROJECT}={stack_of(target).project}"
+    with answering("which services are healthy"):
+        rows = engine.api.containers(filters={"label": ours, "health": "healthy", "status": "running"})
+    return frozenset(row["Labels"].get(SERVICE, "") for row in rows if is_ours(target, row["Labels"]))
 
 
 def labelled(target: Target, label: str) -> tuple[ContainerFact, ...]:
@@ -137,11 +151,15 @@ def labelled(target: Target, label: str) -> tuple[ContainerFact, ...]:
                 seen = engine.api.inspect_container(row["Id"])
             except docker.errors.NotFound:
                 continue
-            facts.append(_container(engine, seen, seen["Config"]["Labels"] or {}))
+            facts.append(_container(engine, seen, seen["Config"]["Labels"] or {}, {}))
     return tuple(sorted(facts, key=lambda fact: fact.name))
 
 
-def _container(engine: Any, seen: dict[str, Any], labels: dict[str, str]) -> ContainerFact:
+def _container(engine: Any, seen: dict[str, Any], labels: dict[str, str], tags: dict[str, str]) -> ContainerFact:
+    """What of the container counts; *tags* keeps what each reference means, for the others that were made from it."""
+    reference = seen["Config"]["Image"]
+    if reference not in tags:
+        tags[reference] = image_id(engine, reference)
     state, host = seen["State"], seen.get("HostConfig") or {}
     networking = seen.get("NetworkSettings") or {}
     networks = networking.get("Networks") or {}
@@ -149,10 +167,10 @@ def _container(engine: Any, seen: dict[str, Any], labels: dict[str, str]) -> Con
     return ContainerFact(
         id=seen["Id"],
         name=seen["Name"].lstrip("/"),
-        service=labels.get("com.docker.compose.service", ""),
+        service=labels.get(SERVICE, ""),
         image_id=seen["Image"],
-        image_ref=seen["Config"]["Image"],
-        tag_image_id=image_id(engine, seen["Config"]["Image"]),
+        image_ref=reference,
+        tag_image_id=tags[reference],
         running=bool(state["Running"]),
         health=(state.get("Health") or {}).get("Status", ""),
         exit_code=int(state.get("ExitCode", 0)),
@@ -209,7 +227,7 @@ def container_of(target: Target, service: str) -> ContainerFact:
     Raises:
         RunbookError: the service has none.
     """
-    found = [fact for fact in containers(target) if fact.service == service]
+    found = containers(target, service)
     if not found:
         raise RunbookError(
             f"service {service} of {target.name} has no container",

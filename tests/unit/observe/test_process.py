@@ -67,7 +67,7 @@ def start(client: Any, image: str) -> Iterator[Any]:
 
 def fact(client: Any, name: str) -> ContainerFact:
     seen = client.api.inspect_container(name)
-    return looking._container(client, seen, {"com.docker.compose.service": "app"})
+    return looking._container(client, seen, {"com.docker.compose.service": "app"}, {})
 
 
 def look(client: Any, name: str, image: str, code: Code = CODE) -> ProcessFact:
