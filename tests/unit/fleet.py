@@ -32,17 +32,19 @@ class Box:
     image: str
     running: bool = True
 
-    def inspected(self, fleet: Fleet) -> dict[str, Any]:
-        labels = {
+    def labels(self, fleet: Fleet) -> dict[str, str]:
+        return {
             PROJECT: "connect", f"{PROJECT}.working_dir": str(fleet.directory),
             f"{PROJECT}.config_files": f"{fleet.directory}/compose.yaml", "com.docker.compose.service": self.service,
         }  # fmt: skip
+
+    def inspected(self, fleet: Fleet) -> dict[str, Any]:
         health = {"Status": "unhealthy" if self.image in fleet.sick else "healthy"} if self.running else None
         return {
             "Id": self.id, "Name": f"/{self.name}", "Image": self.image, "Created": "2025-10-13T02:00:00Z",
             "State": {"Running": self.running, "ExitCode": 0, "StartedAt": "", "Health": health},
             "Config": {
-                "Image": fleet.services[self.service], "Labels": labels, "Env": ["A=secret"], "Tty": True,
+                "Image": fleet.services[self.service], "Labels": self.labels(fleet), "Env": ["A=secret"], "Tty": True,
                 "Cmd": ["app", "--password", "secret"],
             },
             "HostConfig": {"RestartPolicy": {"Name": "unless-stopped"}}, "RestartCount": 0,
@@ -150,9 +152,11 @@ class Fleet:
     def api(self) -> Fleet:
         return self
 
-    def containers(self, all: bool, filters: dict[str, str]) -> list[dict[str, Any]]:
+    def containers(self, all: bool, filters: dict[str, Any]) -> list[dict[str, Any]]:
         assert all
-        return [{"Id": box.id} for box in self.boxes if filters["label"].startswith(PROJECT)]
+        asked = [filters["label"]] if isinstance(filters["label"], str) else filters["label"]
+        wanted = {tuple(label.split("=", 1)) for label in asked}
+        return [{"Id": box.id} for box in self.boxes if wanted <= box.labels(self).items()]
 
     def inspect_container(self, name: str) -> dict[str, Any]:
         return self._there(name).inspected(self)

@@ -8,7 +8,7 @@ from typing import Any
 
 from drillbook.act import durable
 from drillbook.act.executor import Context
-from drillbook.observe import engine
+from drillbook.observe import engine, layer
 from drillbook.observe.facts import ContainerFact
 
 LOG_LINES = 10_000
@@ -31,8 +31,7 @@ def keep(context: Context, container: ContainerFact) -> Mapping[str, Any]:
     told = {key: seen[key] for key in ("Id", "Name", "Created", "Image", "State", "Mounts")} | {"Config": config}
     durable.replace(folder / "inspect.json", json.dumps(told, indent=1).encode())
     durable.replace(folder / "log.txt", log(api, container.id, LOG_LINES))
-    changed = [row["Path"] for row in api.diff(container.id) or [] if row["Kind"] in (0, 1)]
-    edited = [path for path in changed if _is_code(context, container.service, path)]
+    edited = _edited(context, container)
     taken = _take(api, container, edited, folder)
     return {"folder": str(folder.relative_to(context.folder)), "edited": edited, "bytes": taken}
 
@@ -47,10 +46,15 @@ def log(api: Any, container: str, lines: int) -> bytes:
         return f"its log cannot be read: {error.explanation or error}\n".encode()
 
 
-def _is_code(context: Context, service: str, path: str) -> bool:
+def _edited(context: Context, container: ContainerFact) -> list[str]:
+    """The paths in the container below its code's folder that its own layer holds otherwise than its image."""
     stack = context.target.stack
-    code = stack.services[service].code if stack and service in stack.services else None
-    return code is not None and path.startswith(f"{code.image}/")
+    code = stack.services[container.service].code if stack and container.service in stack.services else None
+    if code is None:
+        return []
+    client, here = engine.client(context.target), engine.is_local(context.target)
+    found = layer.changes(client, container.id, code.image, here=here)
+    return [f"{code.image}/{path}" for path, kind in sorted(found.items()) if kind == "changed"]
 
 
 def _take(api: Any, container: ContainerFact, paths: list[str], folder: Any) -> int:

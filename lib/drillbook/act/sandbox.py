@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +17,7 @@ from drillbook.act.seed import reset_data
 from drillbook.act.services import answer, compose, psql, wait_healthy
 from drillbook.act.site import Site, deploy, remember, remembered, sources, state
 from drillbook.errors import BadParameters, EngineDown
-from drillbook.observe import engine
+from drillbook.observe import engine, layer
 
 __all__ = ["all_sandboxes", "answer", "clean", "compose", "down", "psql", "up", "wait_healthy"]
 
@@ -128,14 +127,11 @@ def _images(site: Site) -> dict[str, str]:
 
 def _recreate_edited(site: Site) -> None:
     """Replace containers whose code was changed in place, and a proxy that is older than its configuration."""
-    api = engine.client(site.target).api
+    client = engine.client(site.target)
     every = engine.containers(site.target)
-    facts = [fact for fact in every if fact.service in BUILT]
-    with ThreadPoolExecutor() as pool:  # the engine takes its time to compare a container with its image
-        changes = dict(zip((f.service for f in facts), pool.map(api.diff, (f.id for f in facts)), strict=True))
-    stale = {name for name, seen in changes.items() if any(c["Path"].startswith("/app") for c in seen or [])}
+    edited = {f.service for f in every if f.service in BUILT and layer.changes(client, f.id, "/app", here=True)}
     configured = (site.directory / "proxy" / "default.conf").stat().st_mtime
-    stale |= {f.service for f in every if f.service == "proxy" and _seconds(f.created) < configured}
+    stale = edited | {f.service for f in every if f.service == "proxy" and _seconds(f.created) < configured}
     if stale:
         compose(site, "up", "-d", "--no-build", "--force-recreate", *sorted(stale))
 

@@ -232,8 +232,8 @@ def everything(site: Site) -> dict[str, Any]:
     containers = [api.inspect_container(row["Id"]) for row in api.containers(all=True, filters=ours)]
     return {
         "containers": sorted((c["Id"], c["Image"], c["State"]["StartedAt"], c["State"]["Pid"]) for c in containers),
-        "layers": {c["Name"]: sorted(d["Path"] for d in api.diff(c["Id"]) or []) for c in containers
-                   if c["Name"].startswith(f"/{site.project}-app")},
+        "layers": {c["Name"]: sorted(map(str, Path(c["GraphDriver"]["Data"]["UpperDir"]).rglob("*")))
+                   for c in containers if c["Name"].startswith(f"/{site.project}-app")},
         "images": sorted((row["Id"], *row["RepoTags"]) for row in api.images(filters=ours)),
         "volumes": sorted(row["Name"] for row in api.volumes(filters=ours)["Volumes"] or []),
         "networks": sorted(row["Id"] for row in api.networks(filters=ours)),

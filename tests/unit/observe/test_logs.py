@@ -41,7 +41,7 @@ def talking() -> Iterator[Talking]:
         image = f"drillbook-redis:{tag()}"
         run("docker", "run", "-d", "--name", name, "--network", "none", *options, image, "sh", "-c", says)
         run("docker", "wait", name)
-        return looking._container(client, client.api.inspect_container(name), {"com.docker.compose.service": "app"})
+        return looking._container(client, client.api.inspect_container(name), {"com.docker.compose.service": "app"}, {})
 
     yield start
     client.close()
