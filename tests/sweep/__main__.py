@@ -3,7 +3,7 @@
 PYTHONPATH=lib:tests/unit:tests python -m sweep [--kinds KIND,…] [--steps STEP,…] [--draw SEED] [--results FILE]
 
 KIND is a part of a fault's name. A commit's hash, SEED, draws one kind and a stretch of the steps.
-Two stands side by side, and each takes the next kind when it is through with one.
+Stands side by side, and each takes the next kind when it is through with one, those that take longest first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from suites.draw import number  # noqa: E402
 from sweep.faults import FAULTS, Fault, strikes_here  # noqa: E402
 from sweep.rows import ENDING, NOTHING, Row, Steps, at, cells  # noqa: E402
 
-STANDS = (("sweepa", 21080), ("sweepb", 22080))
+STANDS = (("sweepa", 21080), ("sweepb", 22080), ("sweepc", 25080))
 
 
 def main(words: list[str]) -> int:
@@ -45,7 +45,7 @@ def main(words: list[str]) -> int:
     steps = Steps(asked.steps, asked.draw)
     rows: list[Row] = []
     context = get_context("spawn")
-    with _alone(), context.Manager() as shared, ProcessPoolExecutor(2, mp_context=context) as pool:
+    with _alone(), context.Manager() as shared, ProcessPoolExecutor(len(STANDS), mp_context=context) as pool:
         left = shared.Queue()
         for fault in (f for f in chosen if not f.alone):
             left.put(fault.name)

@@ -82,13 +82,13 @@ def _awhile(stand: Stand) -> list[str]:
 
 
 FAULTS = (
+    Fault("green never healthy", ("begun",), _awhile, beside=_spoil, cuts=False),
+    Fault("proxy does not parse", ("begun",), lambda stand: _script(stand, "proxy"), _mend_proxy, cuts=False),
     Fault("kill -9 of the run", ("begun", "acted"), lambda stand: ["kill", "-9", "{runner}"]),
     Fault("SIGTERM", ("within",), lambda stand: ["kill", "-TERM", "{runner}"]),
     Fault("kill of the kernel", ("acted", "within"), lambda stand: ["kill", "-9", "{kernel}"]),
     Fault("the disk fills", ("begun",), lambda stand: _script(stand, "disk"), _mend_disk),
     Fault("failing build", ("begun",), lambda stand: _script(stand, "build"), _mend_build, cuts=False),
-    Fault("green never healthy", ("begun",), _awhile, beside=_spoil, cuts=False),
-    Fault("proxy does not parse", ("begun",), lambda stand: _script(stand, "proxy"), _mend_proxy, cuts=False),
     Fault("engine restart", ("begun",), _awhile, Stand.wait, _restart, cuts=False, alone=True),
 )
 
