@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+import docker
+from docker.errors import APIError
+
 from drillbook.act import canary, install
-from drillbook.observe.command import run, run_checked
+from drillbook.observe.command import run_checked
 from sweep.stand import Beside, Stand
 
 HERE = Path(__file__).resolve().parent
@@ -53,21 +59,17 @@ def _mend_disk(stand: Stand) -> None:
 
 def _spoil(stand: Stand, ended: Event) -> None:
     """Each new container of an app loses the program that its health check calls; an old one that starts again, not."""
-    seen = _containers(stand)
-    while not ended.wait(0.05):
-        for container in _containers(stand) - seen:
-            argv = ("docker", "exec", container, "rm", "-f", "/bin/bash", "/usr/bin/bash")
-            if run(argv, timeout=30).code == 0:
-                seen.add(container)
-
-
-def _containers(stand: Stand) -> set[str]:
-    """The ids of the project's containers and of the target's canaries."""
-    found = set[str]()
-    for label in (f"com.docker.compose.project={stand.site.project}", f"{canary.LABEL}={stand.target.identity}"):
-        argv = ("docker", "ps", "-aq", "--no-trunc", "--filter", f"label={label}")
-        found |= set(run_checked(argv, timeout=30).stdout.split())
-    return found
+    ours = {"com.docker.compose.project": stand.site.project, canary.LABEL: stand.target.identity}
+    engine, began = docker.from_env(timeout=30), int(time.time())
+    old = {c["Id"] for key in ours for c in engine.api.containers(all=True, filters={"label": f"{key}={ours[key]}"})}
+    starts = engine.events(since=began, filters={"type": "container", "event": "start"}, decode=True)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: (ended.wait(), starts.close()))
+        for start in starts:
+            labels = start["Actor"]["Attributes"]
+            if start["id"] not in old and any(labels.get(key) == ours[key] for key in ours):
+                with suppress(APIError):  # gone again, or stopped
+                    engine.containers.get(start["id"]).exec_run(["rm", "-f", "/bin/bash", "/usr/bin/bash"])
 
 
 def _restart(stand: Stand, ended: Event) -> None:

@@ -33,7 +33,6 @@ from sweep.strangers import clear_strangers, strangers
 HOUSE = Path(__file__).resolve().parents[2]
 HOOK = Path(__file__).resolve().parent / "hook"
 DISK_MEGABYTES = 96
-STRUCK = "*/*/struck"
 
 
 @dataclass
@@ -63,7 +62,7 @@ class Stand:
         env = {**os.environ, **armed, "DRILLBOOK_OUTPUTS": str(self.outputs), "PYTHONPATH": path}
         argv = [sys.executable, "-m", "drillbook.cli", "run", words[0], "--target", str(self.file), *words[1:]]
         known = set(self.folders())
-        with self._beside(beside):
+        with self._beside(beside, known):
             done = subprocess.run(argv, capture_output=True, text=True, timeout=400, check=False, env=env)
         new = sorted(set(self.folders()) - known)
         assert len(new) == 1, f"{argv}: {new}: {done.stderr[-800:]}"
@@ -72,23 +71,25 @@ class Stand:
         return {**settle(new[0]).data, "code": done.returncode, "folder": str(new[0]), "crude": crude}
 
     @contextmanager
-    def _beside(self, what: Beside | None) -> Iterator[None]:
-        """Do *what* as soon as a run is struck; it has come to its end when this does."""
-        ended, known = Event(), set(self.outputs.glob(STRUCK))
+    def _beside(self, what: Beside | None, known: set[Path]) -> Iterator[None]:
+        """Do *what* as soon as a run is struck that is not *known*; it has come to its end when this does."""
+        ended = Event()
 
         def wait() -> None:
-            while not (struck := set(self.outputs.glob(STRUCK)) - known) and not ended.wait(0.02):
-                pass
-            if struck and what:
-                what(self, ended)
+            assert what
+            while not any((folder / "struck").exists() for folder in set(self.folders()) - known):
+                if ended.wait(0.05):
+                    return
+            what(self, ended)
 
         with ThreadPoolExecutor(1) as pool:
-            job = pool.submit(wait)
+            job = pool.submit(wait) if what else None
             try:
                 yield
             finally:
                 ended.set()
-        job.result()
+        if job:
+            job.result()
 
     def folders(self) -> list[Path]:
         return [file.parent for file in self.outputs.glob(f"{self.site.project}/*/run.json")]
@@ -197,14 +198,13 @@ def _clear(project: str) -> None:
 def _quick(site: Site) -> None:
     """Health checks that tell after two seconds, and a base image whose tag a fault can change.
 
-    What a reset replaces is looked at each second, the stores that it leaves alone are not: each look is a process.
+    The stores, which a reset leaves alone, are looked at less often: each look is a process.
     """
     file = site.directory / "compose.yaml"
     text = file.read_text().replace("start_period: 20s", "start_period: 2s").replace("retries: 5", "retries: 2")
     text = text.replace("drillbook-node:${DRILLBOOK_TAG:?}", "drillbook-node:${BASE_TAG:-${DRILLBOOK_TAG:?}}")
-    text = text.replace("interval: 2s", "interval: 1s")
     for store in ("[CMD, redis-cli, ping]", "[CMD, pg_isready, -q, -h, 127.0.0.1, -U, connect]"):
-        text = re.sub(rf"({re.escape(store)}\s+interval:) 1s", r"\1 5s", text)
+        text = re.sub(rf"({re.escape(store)}\s+interval:) 2s", r"\1 5s", text)
     file.write_text(text)
     commit(site.directory, "quick health checks", "2025-10-13T00:00:00+00:00")
     describe_build(site)
