@@ -52,7 +52,7 @@ corpus: $(STAMP)/dev $(CORPUS)/.made engine
 # Root, for the small disk that is filled. FAULTS=proxy,SIGTERM chooses kinds by parts of their names, STEPS=drain,retire the steps.
 sweep: $(STAMP)/dev engine
 	PYTHONPATH=lib:tests/unit:tests $(BIN)/python -m sweep $(if $(RESULTS),--results $(RESULTS)) $(if $(DRAW),--draw $(DRAW)) \
-	  $(if $(STEPS),--steps "$$STEPS") $(if $(FAULTS),--kinds "$$FAULTS")
+	  $(if $(STEPS),--steps "$$STEPS") $(if $(FAULTS),--kinds "$$FAULTS") $(if $(ALONE),--alone $(ALONE))
 
 lab: $(STAMP)/demo
 	$(BIN)/jupyter lab runbooks

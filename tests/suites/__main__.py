@@ -20,7 +20,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=3)
     asked = parser.parse_args()
     if asked.what == "remember":
-        print(seconds.remember(stage.results for stage in stages.tests(asked.jobs) if stage.results.is_file()))
+        print(seconds.remember(stage.results for stage in stages.nightly(asked.jobs) if stage.results.is_file()))
         return 0
     seed = "" if asked.what == "nightly" else asked.seed or head()
     ended = stages.carry_out(stages.sample(asked.jobs, seed) if seed else stages.nightly(asked.jobs))

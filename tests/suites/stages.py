@@ -5,23 +5,26 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 HOUSE = Path(__file__).resolve().parents[2]
 REPORTS = HOUSE / "build" / "reports"
+UNIT = "tests/unit"
 NOTHING_DRAWN = 5
 """pytest's exit code where no test is left to run."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One command. It writes its results, a case a row, where `results` says."""
+    """One command; its results, a case a row, are in `results`. `beside`: it begins with the one before."""
 
     name: str
     argv: tuple[str, ...]
     may_be_empty: bool = False
+    beside: bool = False
 
     @property
     def results(self) -> Path:
@@ -41,35 +44,37 @@ class Ended:
         return self.code != 0 and not (self.stage.may_be_empty and self.code == NOTHING_DRAWN)
 
 
-def tests(jobs: int, seed: str = "") -> list[Stage]:
-    """All tests, or what *seed* draws of the long suites: side by side, then those that must be alone."""
+def tests(jobs: int, *words: str, seed: str = "") -> list[Stage]:
+    """Every test but those of `tests/unit`, or what *seed* draws of the long suites: side by side, then the alone."""
     drawn, long = (("--draw", seed), "(matrix or proofs) and ") if seed else ((), "")
     sandboxes = ("--sandboxes", "1" if seed else "2")
     return [
-        _pytest("tests", "-n", str(jobs), *sandboxes, *drawn, "-m", f"{long}not alone"),
-        _pytest("alone", *drawn, "-m", f"{long}alone", may_be_empty=bool(seed)),
+        _pytest("tests", "tests", "-n", str(jobs), *sandboxes, *words, *drawn, "-m", f"{long}not alone"),
+        _pytest("alone", "tests", *drawn, "-m", f"{long}alone", may_be_empty=bool(seed)),
     ]
 
 
-def _pytest(name: str, *words: str, may_be_empty: bool = False) -> Stage:
+def _pytest(name: str, *words: str, may_be_empty: bool = False, beside: bool = False) -> Stage:
     reports = ("--results", str(REPORTS / f"{name}.json"), "--junitxml", str(REPORTS / f"{name}.xml"))
-    return Stage(name, (sys.executable, "-m", "pytest", "tests", "-v", *reports, *words), may_be_empty)
+    return Stage(name, (sys.executable, "-m", "pytest", "-v", *reports, *words), may_be_empty, beside)
 
 
-def made(name: str, **variables: str) -> Stage:
+def made(name: str, target: str = "", **variables: str) -> Stage:
     """A target of the Makefile."""
     words = tuple(f"{key}={value}" for key, value in variables.items() if value)
-    return Stage(name, ("make", "--no-print-directory", name, *words))
+    return Stage(name, ("make", "--no-print-directory", target or name, *words))
 
 
 def nightly(jobs: int) -> list[Stage]:
-    """Everything."""
-    reports = {name: str(REPORTS / f"{name}.json") for name in ("corpus", "sweep")}
+    """Everything. While the engine is restarted again and again, the tests run that need none."""
+    reports = {name: str(REPORTS / f"{name}.json") for name in ("corpus", "sweep", "restarts")}
     return [
         made("lint"),
-        *tests(jobs),
+        *tests(jobs, f"--ignore={UNIT}"),
         made("corpus", RESULTS=reports["corpus"]),
-        made("sweep", RESULTS=reports["sweep"]),
+        made("sweep", RESULTS=reports["sweep"], ALONE="no"),
+        made("restarts", "sweep", RESULTS=reports["restarts"], ALONE="only"),
+        _pytest("unit", UNIT, "-n", str(max(1, jobs - 1)), "-m", "not alone", beside=True),
     ]
 
 
@@ -77,23 +82,38 @@ def sample(jobs: int, seed: str) -> list[Stage]:
     """What the commit *seed* draws of every long suite."""
     reports = {name: str(REPORTS / f"{name}.json") for name in ("corpus", "sweep")}
     return [
-        *tests(jobs, seed),
+        *tests(jobs, seed=seed),
         made("corpus", RESULTS=reports["corpus"], DRAW=seed),
         made("sweep", RESULTS=reports["sweep"], DRAW=seed),
     ]
 
 
+def groups(stages: Iterable[Stage]) -> list[list[Stage]]:
+    """The stages that run at the same time."""
+    found = list[list[Stage]]()
+    for stage in stages:
+        if stage.beside:
+            found[-1].append(stage)
+        else:
+            found.append([stage])
+    return found
+
+
 def carry_out(stages: Sequence[Stage]) -> list[Ended]:
-    """Run each of *stages*, also after one that failed; what they print is shown, and kept in `build/reports`."""
+    """Run *stages* in order, also after one that failed; what they print is shown, and kept in `build/reports`."""
     REPORTS.mkdir(parents=True, exist_ok=True)
     ended = list[Ended]()
-    for stage in stages:
-        stage.results.unlink(missing_ok=True)
-        began = time.monotonic()
-        print(f"==> {stage.name}: {' '.join(stage.argv)}", flush=True)
-        code = _followed(stage)
-        ended.append(Ended(stage, code, time.monotonic() - began))
+    for group in groups(stages):
+        with ThreadPoolExecutor(len(group)) as pool:
+            ended += pool.map(_carry_out, group)
     return ended
+
+
+def _carry_out(stage: Stage) -> Ended:
+    stage.results.unlink(missing_ok=True)
+    began = time.monotonic()
+    print(f"==> {stage.name}: {' '.join(stage.argv)}", flush=True)
+    return Ended(stage, _followed(stage), time.monotonic() - began)
 
 
 def _followed(stage: Stage) -> int:

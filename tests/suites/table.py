@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from suites.stages import Ended
+from suites.stages import Ended, groups
 
 Row = dict[str, Any]
 SLOWEST = 20
@@ -34,7 +34,7 @@ def text(stages: Sequence[Ended], seed: str = "") -> str:
         of = [row for row in rows if row["suite"] == suite]
         lines.append((suite, str(len(of)), _count(of, "skipped"), _count(of, "failed"), _seconds(of)))
     walls = [("stage", "minutes"), *((e.stage.name, f"{e.seconds / 60:.1f}") for e in stages)]
-    walls.append(("whole", f"{sum(e.seconds for e in stages) / 60:.1f}"))
+    walls.append(("whole", f"{_wall(stages) / 60:.1f}"))
     parts = [_aligned(lines), _aligned(walls), _slowest(rows), *_failures(rows)]
     if seed:
         parts.append(f"drawn by {seed}; the same sample again: make sample SEED={seed}")
@@ -42,6 +42,12 @@ def text(stages: Sequence[Ended], seed: str = "") -> str:
     skipped = sum(row["outcome"] == "skipped" for row in rows)
     parts.append(f"{len(rows) - failed - skipped} passed, {failed} failed, {skipped} skipped")
     return "\n\n".join(parts)
+
+
+def _wall(stages: Sequence[Ended]) -> float:
+    """Seconds from the first to the last: of stages that ran beside each other the longest counts."""
+    took = {ended.stage: ended.seconds for ended in stages}
+    return sum(max(took[stage] for stage in group) for group in groups(took))
 
 
 def _count(rows: Iterable[Row], outcome: str) -> str:

@@ -26,6 +26,8 @@ HERE = Path(__file__).resolve().parent
 class Fault:
     """A kind of fault. `cuts` is true where every run that it strikes must end there, whatever the step.
 
+    `lasts`: from its step to the run's end all is as it made it. A run that came to its end all the same met at each
+    later step what a strike there would have made; so what such a kind does later is known.
     `moments` are taken in turn, from step to step. `command` is what the hook runs, and the run waits for it;
     `beside` is done by the sweep's own process from then on, until the run has ended; `mend` undoes both.
     """
@@ -36,6 +38,7 @@ class Fault:
     mend: Callable[[Stand], None] = lambda stand: None
     beside: Beside | None = None
     cuts: bool = True
+    lasts: bool = False
     alone: bool = False
 
 
@@ -84,13 +87,15 @@ def _awhile(stand: Stand) -> list[str]:
 
 
 FAULTS = (
-    Fault("green never healthy", ("begun",), _awhile, beside=_spoil, cuts=False),
-    Fault("proxy does not parse", ("begun",), lambda stand: _script(stand, "proxy"), _mend_proxy, cuts=False),
+    Fault("green never healthy", ("begun",), _awhile, beside=_spoil, cuts=False, lasts=True),
+    Fault(
+        "proxy does not parse", ("begun",), lambda stand: _script(stand, "proxy"), _mend_proxy, cuts=False, lasts=True
+    ),
+    Fault("failing build", ("begun",), lambda stand: _script(stand, "build"), _mend_build, cuts=False, lasts=True),
     Fault("kill -9 of the run", ("begun", "acted"), lambda stand: ["kill", "-9", "{runner}"]),
     Fault("SIGTERM", ("within",), lambda stand: ["kill", "-TERM", "{runner}"]),
     Fault("kill of the kernel", ("acted", "within"), lambda stand: ["kill", "-9", "{kernel}"]),
     Fault("the disk fills", ("begun",), lambda stand: _script(stand, "disk"), _mend_disk),
-    Fault("failing build", ("begun",), lambda stand: _script(stand, "build"), _mend_build, cuts=False),
     Fault("engine restart", ("begun",), _awhile, Stand.wait, _restart, cuts=False, alone=True),
 )
 

@@ -65,16 +65,23 @@ def approved(stood: Stand) -> str:
 
 
 def swept(stood: Stand, fault: Fault, chosen: Steps) -> list[Row]:
-    """One row for each chosen step; each run that was cut is resumed, and struck again at the next one."""
+    """One row for each chosen step; each run that was cut is resumed, and struck again at the next one.
+
+    A fault that lasts is not struck again after a whole run went on under it to its end, unless steps are named.
+    """
     rows, open_run, fingerprint = list[Row](), "", approved(stood)
-    for turn, step in enumerate(chosen.of(_steps(stood), stood.site.project)):
-        words = ("--resume", open_run)
-        if not open_run:
-            words = ("-p", "scope=images", "--approve", fingerprint or approved(stood))
+    steps = chosen.of(_steps(stood), stood.site.project)
+    for turn, step in enumerate(steps):
+        anew = not open_run
+        words = ("-p", "scope=images", "--approve", fingerprint or approved(stood)) if anew else ("--resume", open_run)
         fingerprint, moment = "", fault.moments[turn % len(fault.moments)]
         row, open_run = _struck(stood, fault, step, moment, words)
         rows.append(row)
         print(*cells(row), sep=" | ", flush=True)
+        later = [plain(step, stood.site.project) for step in steps[turn + 1 :]]
+        if fault.lasts and anew and not open_run and later and not chosen.named:
+            print(fault.name, f"not struck again: the run above met it at {', '.join(later)}", sep=" | ", flush=True)
+            break
     if open_run:
         rows.append(_ending(stood, fault, open_run))
         print(*cells(rows[-1]), sep=" | ", flush=True)

@@ -117,11 +117,23 @@ def test_stages_go_on_after_one_that_failed(reports: Path, capfd: pytest.Capture
     assert "fine" in capfd.readouterr().out
 
 
+def test_stages_beside_each_other_count_once(reports: Path) -> None:
+    """They run at the same time, and the whole is as long as the longest of them."""
+    met = str(reports / "met")
+    one = Stage("one", ("sh", "-c", f"until [ -e {met} ]; do sleep 0.1; done"))
+    found = stages.carry_out([one, Stage("two", ("touch", met), beside=True)])
+    assert [(ended.stage.name, ended.code) for ended in found] == [("one", 0), ("two", 0)]
+    walls = [Ended(ended.stage, 0, 60.0 + 30 * ended.stage.beside) for ended in found]
+    assert ["whole", "1.5"] in [line.split() for line in table.text(walls).splitlines()]
+
+
 def test_a_night_leaves_nothing_out(reports: Path) -> None:
     """Every test is beside others or alone; every program that is no test has a stage."""
     found = {stage.name: stage.argv for stage in stages.nightly(2)}
-    assert list(found) == ["lint", "tests", "alone", "corpus", "sweep"]
-    assert (found["tests"][-1], found["alone"][-1]) == ("not alone", "alone")
+    assert list(found) == ["lint", "tests", "alone", "corpus", "sweep", "restarts", "unit"]
+    assert [found[name][-1] for name in ("tests", "alone", "unit")] == ["not alone", "alone", "not alone"]
+    assert ("--ignore=tests/unit" in found["tests"], "tests/unit" in found["unit"]) == (True, True)
+    assert ("ALONE=no" in found["sweep"], "ALONE=only" in found["restarts"]) == (True, True)
     assert not any("--draw" in words for words in found.values())
     drawn = stages.sample(2, HASH)
     assert all(HASH in " ".join(stage.argv) for stage in drawn)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-for _optional in ("rfc3987_syntax", "rfc3986_validator"):  # jsonschema's URI checks: 1 s to import, unused here
+# jsonschema's checks of URIs take 1 s to import, papermill's S3 client a third of what is left; neither is used here.
+for _optional in ("rfc3987_syntax", "rfc3986_validator", "boto3"):
     sys.modules.setdefault(_optional, None)  # type: ignore[arg-type]
 
 from jupyter_client.kernelspec import KernelSpec  # noqa: E402

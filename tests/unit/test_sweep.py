@@ -1,0 +1,69 @@
+"""Which steps of a plan a sweep strikes, and when a later strike is known already."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sweep import rows
+from sweep.__main__ import kinds
+from sweep.faults import FAULTS, Fault
+from sweep.rows import NOTHING, Row, Steps, swept
+
+STEPS = list("abcdef")
+LASTS = next(fault for fault in FAULTS if fault.lasts)
+
+
+@pytest.fixture
+def stood(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(rows, "approved", lambda stood: "0" * 12)
+    monkeypatch.setattr(rows, "_steps", lambda stood: STEPS)
+    return SimpleNamespace(site=SimpleNamespace(project="stand"))
+
+
+def struck(monkeypatch: pytest.MonkeyPatch, stood: Any, fault: Fault, fails: str, steps: Steps) -> list[str]:
+    """The steps that are struck where a run that is struck at one of *fails* is to be resumed; `+` where it was."""
+
+    def strike(stood: Any, fault: Fault, step: str, moment: str, words: tuple[str, ...]) -> tuple[Row, str]:
+        found.append(step + "+" * (words[0] == "--resume"))
+        return Row(fault.name, step, "", "", NOTHING, 1.0), "run" if step in fails else ""
+
+    def ending(stood: Any, fault: Fault, run: str) -> Row:
+        return Row(fault.name, "end", "", "", NOTHING, 1.0)
+
+    found = list[str]()
+    monkeypatch.setattr(rows, "_struck", strike)
+    monkeypatch.setattr(rows, "_ending", ending)
+    swept(stood, fault, steps)
+    return found
+
+
+def test_a_whole_run_under_a_lasting_fault_tells_of_its_later_steps(
+    monkeypatch: pytest.MonkeyPatch, stood: Any
+) -> None:
+    """A resumed run had steps behind it that met nothing: it tells of none but its own."""
+    assert struck(monkeypatch, stood, LASTS, "ac", Steps()) == ["a", "b+", "c", "d+", "e"]
+
+
+def test_a_fault_that_is_over_is_struck_at_every_step(monkeypatch: pytest.MonkeyPatch, stood: Any) -> None:
+    """An engine that was restarted at one step says nothing of a restart at the next."""
+    assert struck(monkeypatch, stood, replace(LASTS, lasts=False), "", Steps()) == STEPS
+
+
+def test_named_steps_are_all_struck(monkeypatch: pytest.MonkeyPatch, stood: Any) -> None:
+    assert struck(monkeypatch, stood, LASTS, "", Steps(named=("b", "e"))) == ["b", "e"]
+
+
+def test_what_is_drawn_is_struck_at_its_first_step_at_least(monkeypatch: pytest.MonkeyPatch, stood: Any) -> None:
+    assert struck(monkeypatch, stood, LASTS, "", Steps(seed="0123456789abcdef"))
+
+
+def test_a_night_makes_every_kind_once() -> None:
+    """Those that nothing may run beside have a stage of their own; a name that there is not is no kind."""
+    assert {*kinds((), "no"), *kinds((), "only")} == set(FAULTS) == set(kinds(()))
+    assert not {*kinds((), "no")} & {*kinds((), "only")}
+    assert [fault.name for fault in kinds(("SIGTERM",))] == ["SIGTERM"]
+    assert kinds(("sigterm?",)) == []
