@@ -12,7 +12,7 @@ from pathlib import Path
 
 HOUSE = Path(__file__).resolve().parents[2]
 REPORTS = HOUSE / "build" / "reports"
-UNIT = "tests/unit"
+NO_ENGINE = "unit and not docker"
 NOTHING_DRAWN = 5
 """pytest's exit code where no test is left to run."""
 
@@ -44,19 +44,19 @@ class Ended:
         return self.code != 0 and not (self.stage.may_be_empty and self.code == NOTHING_DRAWN)
 
 
-def tests(jobs: int, *words: str, seed: str = "") -> list[Stage]:
-    """Every test but those of `tests/unit`, or what *seed* draws of the long suites: side by side, then the alone."""
-    drawn, long = (("--draw", seed), "(matrix or proofs) and ") if seed else ((), "")
+def tests(jobs: int, seed: str = "") -> list[Stage]:
+    """The tests that ask an engine or are of no unit, or what *seed* draws of the long suites; then those alone."""
+    drawn, chosen = (("--draw", seed), "(matrix or proofs)") if seed else ((), f"not ({NO_ENGINE})")
     sandboxes = ("--sandboxes", "1" if seed else "2")
     return [
-        _pytest("tests", "tests", "-n", str(jobs), *sandboxes, *words, *drawn, "-m", f"{long}not alone"),
-        _pytest("alone", "tests", *drawn, "-m", f"{long}alone", may_be_empty=bool(seed)),
+        _pytest("tests", "-n", str(jobs), *sandboxes, *drawn, "-m", f"not alone and {chosen}"),
+        _pytest("alone", *drawn, "-m", f"alone and {chosen}", may_be_empty=bool(seed)),
     ]
 
 
 def _pytest(name: str, *words: str, may_be_empty: bool = False, beside: bool = False) -> Stage:
     reports = ("--results", str(REPORTS / f"{name}.json"), "--junitxml", str(REPORTS / f"{name}.xml"))
-    return Stage(name, (sys.executable, "-m", "pytest", "-v", *reports, *words), may_be_empty, beside)
+    return Stage(name, (sys.executable, "-m", "pytest", "tests", "-v", *reports, *words), may_be_empty, beside)
 
 
 def made(name: str, target: str = "", **variables: str) -> Stage:
@@ -70,11 +70,11 @@ def nightly(jobs: int) -> list[Stage]:
     reports = {name: str(REPORTS / f"{name}.json") for name in ("corpus", "sweep", "restarts")}
     return [
         made("lint"),
-        *tests(jobs, f"--ignore={UNIT}"),
+        *tests(jobs),
         made("corpus", RESULTS=reports["corpus"]),
         made("sweep", RESULTS=reports["sweep"], ALONE="no"),
         made("restarts", "sweep", RESULTS=reports["restarts"], ALONE="only"),
-        _pytest("unit", UNIT, "-n", str(max(1, jobs - 1)), "-m", "not alone", beside=True),
+        _pytest("unit", "-n", str(max(1, jobs - 1)), "-m", NO_ENGINE, beside=True),
     ]
 
 
@@ -82,7 +82,7 @@ def sample(jobs: int, seed: str) -> list[Stage]:
     """What the commit *seed* draws of every long suite."""
     reports = {name: str(REPORTS / f"{name}.json") for name in ("corpus", "sweep")}
     return [
-        *tests(jobs, seed=seed),
+        *tests(jobs, seed),
         made("corpus", RESULTS=reports["corpus"], DRAW=seed),
         made("sweep", RESULTS=reports["sweep"], DRAW=seed),
     ]

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from drillbook.act.install import answers
 from drillbook.observe import engine
 from drillbook.target import Target
 
-needs_engine = pytest.mark.skipif(
-    os.environ.get("ENGINE") == "embedded" or not answers(), reason="no container engine answers: make engine"
-)
+needs_engine = pytest.mark.docker
+"""It is skipped where no engine answers: conftest.py."""
 
 
 def build(folder: Path, dockerfile: Path, out: Path) -> set[str]:

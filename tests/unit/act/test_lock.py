@@ -19,6 +19,8 @@ from drillbook.errors import EngineDown, Locked
 from drillbook.observe import holder
 from drillbook.target import Target, parse_target
 
+pytestmark = pytest.mark.docker
+
 DATABASE = {"main": {"host": "/nowhere", "dbname": "x", "user": "x"}}
 
 
