@@ -38,7 +38,7 @@ from drillbook.observe.binaries import Binaries  # noqa: E402
 from drillbook.vault.catalog import Backup  # noqa: E402
 from suites.draw import every  # noqa: E402
 
-WORKERS = 2
+WORKERS = 3
 IMAGE = "drillbook-corpus"
 DOCKERFILE = r"""FROM {base}
 COPY pg /opt/postgresql

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import resource
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 from suites import groups, seconds
 from suites.draw import PARTS, number
 
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+"""jsonschema's checks of URIs, which nbformat brings and nobody asks here: each worker loads them for a second."""
 LONG = ("matrix", "proofs")
 CPU = pytest.StashKey[float]()
 
