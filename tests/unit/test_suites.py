@@ -120,7 +120,7 @@ def test_stages_go_on_after_one_that_failed(reports: Path, capfd: pytest.Capture
 def test_stages_beside_each_other_count_once(reports: Path) -> None:
     """They run at the same time, and the whole is as long as the longest of them."""
     met = str(reports / "met")
-    one = Stage("one", ("sh", "-c", f"until [ -e {met} ]; do sleep 0.1; done"))
+    one = Stage("one", ("sh", "-c", f"for n in $(seq 100); do [ -e {met} ] && exit; sleep 0.1; done; exit 9"))
     found = stages.carry_out([one, Stage("two", ("touch", met), beside=True)])
     assert [(ended.stage.name, ended.code) for ended in found] == [("one", 0), ("two", 0)]
     walls = [Ended(ended.stage, 0, 60.0 + 30 * ended.stage.beside) for ended in found]

@@ -9,7 +9,6 @@ from typing import Any
 
 from drillbook.errors import RunbookError
 from drillbook.observe import engine, redis
-from drillbook.observe.asked import stat_of
 from drillbook.observe.facts import ContainerFact, HeldFact, Snapshot
 from drillbook.observe.helper import LABEL
 from drillbook.observe.tar_stream import members
@@ -118,4 +117,14 @@ def marks(client: Any, target: Target, volume: str) -> Sequence[dict[str, Any]]:
 def _can_empty(client: Any, image: str, volume: str) -> bool:
     """Whether *image* has the programs that empty a volume."""
     with window(client, image, volume, "ro", f"{volume}{ASIDE}") as container:
-        return all(any(stat_of(client, container, path) for path in paths) for paths in TOOLS)
+        return all(any(_has(client, container, path) for path in paths) for paths in TOOLS)
+
+
+def _has(client: Any, container: str, path: str) -> bool:
+    import docker
+
+    try:
+        client.api.get_archive(container, path)[0].close()
+    except docker.errors.NotFound:
+        return False
+    return True

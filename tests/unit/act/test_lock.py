@@ -19,8 +19,6 @@ from drillbook.errors import EngineDown, Locked
 from drillbook.observe import holder
 from drillbook.target import Target, parse_target
 
-pytestmark = pytest.mark.docker
-
 DATABASE = {"main": {"host": "/nowhere", "dbname": "x", "user": "x"}}
 
 
