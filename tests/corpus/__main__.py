@@ -29,6 +29,7 @@ os.environ.setdefault("DRILLBOOK_HOME", str(ROOT))
 from postgres import running  # noqa: E402
 from rounds import resign  # noqa: E402
 
+import scratch  # noqa: E402
 from corpus import judges, page, sound  # noqa: E402
 from corpus.damage import BY_SHELL, DUMP, FOUND, SHELL, Case, cases  # noqa: E402
 from drillbook.act import images, install  # noqa: E402
@@ -75,7 +76,11 @@ def main(words: Sequence[str]) -> int:
     asked = parser.parse_args(words)
     began, programs = time.monotonic(), asked.programs
     os.environ["PATH"] = f"{programs}:{os.environ['PATH']}"  # the only ones here that know lz4 and zstd
-    with tempfile.TemporaryDirectory(prefix="corpus-") as name, running(_binaries(programs), "postgres") as server:
+    with (
+        scratch.in_memory(),
+        tempfile.TemporaryDirectory(prefix="corpus-") as name,
+        running(_binaries(programs), "postgres") as server,
+    ):
         os.environ["DRILLBOOK_OUTPUTS"] = str(Path(name) / "outputs")
         work = prepare(Path(name), server)
         whole = len(work.cases)

@@ -91,7 +91,7 @@ def processes_of(folder: Path) -> dict[int, str]:
 
 
 def kernel_of(folder: Path) -> int:
-    return next(pid for pid, line in processes_of(folder).items() if "ipykernel_launcher" in line)
+    return next(pid for pid, line in processes_of(folder).items() if "drillbook.run.kernel" in line)
 
 
 def copy_of(record: Record) -> dict[str, Any]:

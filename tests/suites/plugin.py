@@ -9,11 +9,13 @@ import json
 import resource
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import scratch
 from suites import groups, seconds
 from suites.draw import PARTS, number
 
@@ -31,6 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    memory = ExitStack()
+    memory.enter_context(scratch.in_memory())  # a worker of pytest-xdist inherits it
+    config.add_cleanup(memory.close)
     config.pluginmanager.register(Order())
     if config.getoption("--results") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Results(Path(config.getoption("--results"))))

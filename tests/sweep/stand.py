@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -33,6 +32,7 @@ from sweep.strangers import clear_strangers, strangers
 HOUSE = Path(__file__).resolve().parents[2]
 HOOK = Path(__file__).resolve().parent / "hook"
 DISK_MEGABYTES = 96
+UNTOUCHED = ("proxy", "postgres", "redis-cache", "redis-queue")
 
 
 @dataclass
@@ -198,14 +198,20 @@ def _clear(project: str) -> None:
 def _quick(site: Site) -> None:
     """Health checks that tell after two seconds, and a base image whose tag a fault can change.
 
-    The stores, which a reset leaves alone, are looked at less often: each look is a process.
+    What a reset leaves alone is looked at less often, and no system call is filtered: each look is a process,
+    and a third of what it costs is the filter, which is compiled for each (measured: 58 ms of CPU, and 38 without).
     """
     file = site.directory / "compose.yaml"
-    text = file.read_text().replace("start_period: 20s", "start_period: 2s").replace("retries: 5", "retries: 2")
-    text = text.replace("drillbook-node:${DRILLBOOK_TAG:?}", "drillbook-node:${BASE_TAG:-${DRILLBOOK_TAG:?}}")
-    for store in ("[CMD, redis-cli, ping]", "[CMD, pg_isready, -q, -h, 127.0.0.1, -U, connect]"):
-        text = re.sub(rf"({re.escape(store)}\s+interval:) 2s", r"\1 5s", text)
-    file.write_text(text)
+    base = ("drillbook-node:${DRILLBOOK_TAG:?}", "drillbook-node:${BASE_TAG:-${DRILLBOOK_TAG:?}}")
+    stack = yaml.safe_load(file.read_text().replace(*base))
+    for name, service in stack["services"].items():
+        service["security_opt"] = ["seccomp=unconfined"]
+        service["healthcheck"]["start_period"] = "2s"
+        if name in UNTOUCHED:
+            service["healthcheck"]["interval"] = "5s"
+        else:
+            service["healthcheck"]["retries"] = 2
+    file.write_text(yaml.safe_dump(stack, sort_keys=False))
     commit(site.directory, "quick health checks", "2025-10-13T00:00:00+00:00")
     describe_build(site)
 

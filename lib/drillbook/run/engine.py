@@ -33,7 +33,7 @@ class ThisPython(AsyncKernelManager):
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        argv = [sys.executable, "-m", "drillbook.run.kernel", "-f", "{connection_file}"]
         return KernelSpec(argv=argv, display_name="Python 3", language="python", metadata={})
 
 
