@@ -13,6 +13,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
 
+from drillbook.errors import RunbookError
 from drillbook.run.record import settle
 from suites.draw import PARTS, number
 from suites.seconds import part
@@ -117,7 +118,10 @@ def _row(stood: Stand, fault: Fault, step: str, record: dict[str, Any], wrong: l
         stood.wait()
     except AssertionError as error:
         lost.append(f"the site does not answer: {error}")
-    lost += stood.lost()
+    try:
+        lost += stood.lost()
+    except RunbookError as error:
+        lost.append(f"what it holds cannot be read: {error}")
     fact = str((record.get("error") or {}).get("fact", ""))
     how = f"{record['status']}, exit {record['code']}"
     then = "resumed next" if record["status"] in ENDS else "done"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from drillbook.errors import RunbookError
 from sweep import rows
 from sweep.__main__ import kinds
 from sweep.faults import FAULTS, Fault
@@ -67,3 +68,12 @@ def test_a_night_makes_every_kind_once() -> None:
     assert not {*kinds((), "no")} & {*kinds((), "only")}
     assert [fault.name for fault in kinds(("SIGTERM",))] == ["SIGTERM"]
     assert kinds(("sigterm?",)) == []
+
+
+def test_what_cannot_be_read_is_a_loss_and_the_sweep_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unread() -> list[str]:
+        raise RunbookError("the engine lost 3 answers", "run this again")
+
+    stood: Any = SimpleNamespace(wait=lambda: None, lost=unread, site=SimpleNamespace(project="p"))
+    row = rows._row(stood, FAULTS[0], "tag-app1", {"status": "failed", "code": 1, "crude": []}, [], 1.0)
+    assert row.lost.startswith("what it holds cannot be read: the engine lost 3 answers")

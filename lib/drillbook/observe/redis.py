@@ -6,6 +6,7 @@ Keys with an expiry are left out: they may die between a backup and its drill.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from drillbook.observe.volumes import declared_volumes
 from drillbook.target import Target, secret
 
 CONFIG = ("dir", "dbfilename", "appendonly", "appendfilename", "appenddirname")
+ASKED = 3
 
 SCRIPT = """
 local function part(s) return string.len(s) .. ':' .. s end
@@ -105,9 +107,8 @@ def content(client: Any, container: str, password: str, command: str = "EVAL") -
         number = line[2:].split(":")[0]
         count, _, digest = cli(client, container, password, "-n", number, command, SCRIPT, "0").strip().partition(" ")
         if not count.isdigit():
-            raise RunbookError(
-                f"redis in {container[:12]} does not run the digest's script: {count} {digest}", "docker logs"
-            )
+            fact = f"redis in {container[:12]} does not run the digest's script: {count} {digest}"
+            raise RunbookError(fact, f"docker logs {container[:12]} says more")
         keys += int(count)
         if int(count):
             whole.update(f"{number}:{digest}\n".encode())
@@ -125,11 +126,23 @@ def config(client: Any, container: str, password: str) -> dict[str, str]:
 
 
 def cli(client: Any, container: str, password: str, *words: str) -> str:
-    """What redis-cli inside *container* answers; the password goes by its environment.
+    """What redis-cli inside *container* answers, never nothing; the password goes by its environment.
+
+    It ends each answer with a newline, so nothing at all is an answer that the engine lost
+    (https://github.com/moby/moby/issues/27289), and is no redis without keys: it is asked again.
+    *words* must be such that asking twice does no harm.
 
     Raises:
-        RunbookError: it ended with another code than 0, or answered with an error.
+        RunbookError: it ended with another code than 0, or answered with an error, or its answers were lost.
     """
+    for _ in range(ASKED):
+        if answer := _answer(client, container, password, words):
+            return answer
+    fact = f"the engine lost {ASKED} answers of redis in {container[:12]} to {words[0]}"
+    raise RunbookError(fact, f"docker exec {container[:12]} redis-cli PING must print PONG; then run this again")
+
+
+def _answer(client: Any, container: str, password: str, words: Sequence[str]) -> str:
     import docker
 
     environment = {"REDISCLI_AUTH": password} if password else {}
