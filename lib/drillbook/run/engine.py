@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 # jsonschema's checks of URIs take 1 s to import, papermill's S3 client a third of what is left; neither is used here.
-for _optional in ("rfc3987_syntax", "rfc3986_validator", "boto3"):
-    sys.modules.setdefault(_optional, None)  # type: ignore[arg-type]
+_UNUSED = [name for name in ("rfc3987_syntax", "rfc3986_validator", "boto3") if name not in sys.modules]
+sys.modules.update(dict.fromkeys(_UNUSED))  # type: ignore[arg-type]
 
 from jupyter_client.kernelspec import KernelSpec  # noqa: E402
 from jupyter_client.manager import AsyncKernelManager  # noqa: E402
@@ -18,6 +18,9 @@ from papermill.clientwrap import PapermillNotebookClient  # noqa: E402
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines  # noqa: E402
 from papermill.exceptions import PapermillExecutionError  # noqa: E402
 from papermill.iorw import papermill_io  # noqa: E402
+
+for _name in _UNUSED:  # whoever else is in this process may want them
+    del sys.modules[_name]
 
 from drillbook.act import durable  # noqa: E402
 from drillbook.run.redact import Redactor  # noqa: E402

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
@@ -17,6 +20,12 @@ def test_the_kernel_of_a_run_has_no_debugger_and_the_path_of_any_other() -> None
     assert _said([*ThisPython().kernel_spec.argv[:1], *plain, "-f", "{connection_file}"]) == (
         "['debugpy', 'ipykernel', 'pydevd'] True\n"
     )
+
+
+def test_what_the_engine_does_not_load_others_may() -> None:
+    code = "import sys, drillbook.run.engine; assert 'botocore' not in sys.modules; import boto3, rfc3987_syntax"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def _said(argv: list[str]) -> str:
