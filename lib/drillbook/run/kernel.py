@@ -1,6 +1,7 @@
 """The kernel of a run: ipykernel without its debugger, to which nobody can attach there.
 
-Importing and starting the debugger is a sixth of the CPU of a run (https://github.com/ipython/ipykernel/pull/1543).
+The debugger is half of what the start of a kernel costs: 0.36 of 0.71 s of CPU, the medians of 12 starts of each
+(https://github.com/ipython/ipykernel/pull/1543).
 """
 
 from __future__ import annotations
