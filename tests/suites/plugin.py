@@ -57,8 +57,8 @@ def _tests() -> Path:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     item.user_properties.append(("suite", suite_of(item)))
-    if item.path.is_relative_to(_tests() / "unit"):
-        item.add_marker(pytest.mark.unit)
+    if (folder := item.path.relative_to(_tests()).parts[0]) in ("unit", "notebooks"):
+        item.add_marker(folder)
 
 
 @pytest.hookimpl(optionalhook=True)

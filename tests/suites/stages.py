@@ -12,7 +12,7 @@ from pathlib import Path
 
 HOUSE = Path(__file__).resolve().parents[2]
 REPORTS = HOUSE / "build" / "reports"
-NO_ENGINE = "unit and not docker"
+NO_ENGINE = "(unit or notebooks) and not docker"
 NOTHING_DRAWN = 5
 """pytest's exit code where no test is left to run."""
 
@@ -45,7 +45,7 @@ class Ended:
 
 
 def tests(jobs: int, seed: str = "") -> list[Stage]:
-    """The tests that ask an engine or are of no unit, or what *seed* draws of the long suites; then those alone."""
+    """The tests that may ask an engine, or what *seed* draws of the long suites; then those alone."""
     drawn, chosen = (("--draw", seed), "(matrix or proofs)") if seed else ((), f"not ({NO_ENGINE})")
     sandboxes = ("--sandboxes", "1" if seed else "2")
     return [
@@ -59,22 +59,22 @@ def _pytest(name: str, *words: str, may_be_empty: bool = False, beside: bool = F
     return Stage(name, (sys.executable, "-m", "pytest", "tests", "-v", *reports, *words), may_be_empty, beside)
 
 
-def made(name: str, target: str = "", **variables: str) -> Stage:
+def made(name: str, target: str = "", beside: bool = False, **variables: str) -> Stage:
     """A target of the Makefile."""
     words = tuple(f"{key}={value}" for key, value in variables.items() if value)
-    return Stage(name, ("make", "--no-print-directory", target or name, *words))
+    return Stage(name, ("make", "--no-print-directory", target or name, *words), beside=beside)
 
 
 def nightly(jobs: int) -> list[Stage]:
-    """Everything. While the engine is restarted again and again, the tests run that need none."""
+    """Everything. The corpus is judged while the sweep waits; what asks no engine is tested beside the restarts."""
     reports = {name: str(REPORTS / f"{name}.json") for name in ("corpus", "sweep", "restarts")}
     return [
         made("lint"),
         *tests(jobs),
         made("corpus", RESULTS=reports["corpus"]),
-        made("sweep", RESULTS=reports["sweep"], ALONE="no"),
+        made("sweep", RESULTS=reports["sweep"], ALONE="no", beside=True),
         made("restarts", "sweep", RESULTS=reports["restarts"], ALONE="only"),
-        _pytest("unit", "-n", str(max(1, jobs - 1)), "-m", NO_ENGINE, beside=True),
+        _pytest("no-engine", "-n", str(max(1, jobs - 1)), "-m", NO_ENGINE, beside=True),
     ]
 
 

@@ -130,8 +130,8 @@ def test_stages_beside_each_other_count_once(reports: Path) -> None:
 def test_a_night_leaves_nothing_out(reports: Path) -> None:
     """Every test is beside others or alone; every program that is no test has a stage."""
     found = {stage.name: stage.argv for stage in stages.nightly(2)}
-    assert list(found) == ["lint", "tests", "alone", "corpus", "sweep", "restarts", "unit"]
-    rest = f"not ({found['unit'][-1]})"
+    assert list(found) == ["lint", "tests", "alone", "corpus", "sweep", "restarts", "no-engine"]
+    rest = f"not ({found['no-engine'][-1]})"
     assert [found[name][-1] for name in ("tests", "alone")] == [f"not alone and {rest}", f"alone and {rest}"]
     assert ("ALONE=no" in found["sweep"], "ALONE=only" in found["restarts"]) == (True, True)
     assert not any("--draw" in words for words in found.values())
