@@ -26,8 +26,8 @@ HERE = Path(__file__).resolve().parent
 class Fault:
     """A kind of fault. `cuts` is true where every run that it strikes must end there, whatever the step.
 
-    `lasts`: from its step to the run's end all is as it made it. A run that came to its end all the same met at each
-    later step what a strike there would have made; so what such a kind does later is known.
+    `lasts`: from its step to the run's end all is as it made it. Each later step that the run began all the same met
+    what a strike there would have made; so what such a kind does there is known.
     `moments` are taken in turn, from step to step. `command` is what the hook runs, and the run waits for it;
     `beside` is done by the sweep's own process from then on, until the run has ended; `mend` undoes both.
     """

@@ -15,6 +15,7 @@ from typing import Any
 
 from drillbook.errors import RunbookError
 from drillbook.run.record import settle
+from drillbook.run.resume import progress
 from suites.draw import PARTS, number
 from suites.seconds import part
 from sweep.faults import FAULTS, Fault
@@ -68,29 +69,29 @@ def approved(stood: Stand) -> str:
 def swept(stood: Stand, fault: Fault, chosen: Steps) -> list[Row]:
     """One row for each chosen step; each run that was cut is resumed, and struck again at the next one.
 
-    A fault that lasts is not struck again after a whole run went on under it to its end, unless steps are named.
+    A fault that lasts is not struck again at a step that an earlier run began under it, unless steps are named.
     """
-    rows, open_run, fingerprint = list[Row](), "", approved(stood)
-    steps = chosen.of(_steps(stood), stood.site.project)
-    for turn, step in enumerate(steps):
-        fresh = not open_run
-        words = ("-p", "scope=images", "--approve", fingerprint or approved(stood)) if fresh else ("--resume", open_run)
+    rows, open_run, fingerprint, met = list[Row](), "", approved(stood), list[str]()
+    for turn, step in enumerate(chosen.of(_steps(stood), stood.site.project)):
+        if step in met:
+            continue
+        new = ("-p", "scope=images", "--approve")
+        words = ("--resume", open_run) if open_run else (*new, fingerprint or approved(stood))
         fingerprint, moment = "", fault.moments[turn % len(fault.moments)]
-        row, open_run = _struck(stood, fault, step, moment, words)
+        row, open_run, folder = _struck(stood, fault, step, moment, words)
         rows.append(row)
         print(*cells(row), sep=" | ", flush=True)
-        later = [plain(step, stood.site.project) for step in steps[turn + 1 :]]
-        if fault.lasts and fresh and not open_run and later and not chosen.named:
-            print(fault.name, f"not struck again: the run above met it at {', '.join(later)}", sep=" | ", flush=True)
-            break
+        if fault.lasts and not chosen.named and (met := _begun_after(folder, step)):
+            names = ", ".join(plain(step, stood.site.project) for step in met)
+            print(fault.name, f"not struck again: the run above met it at {names}", sep=" | ", flush=True)
     if open_run:
         rows.append(_ending(stood, fault, open_run))
         print(*cells(rows[-1]), sep=" | ", flush=True)
     return rows
 
 
-def _struck(stood: Stand, fault: Fault, step: str, moment: str, words: tuple[str, ...]) -> tuple[Row, str]:
-    """The row of one run that is struck at *step*, and the run where it is to be resumed."""
+def _struck(stood: Stand, fault: Fault, step: str, moment: str, words: tuple[str, ...]) -> tuple[Row, str, Path]:
+    """The row of one run that is struck at *step*, the run where it is to be resumed, and its folder."""
     began = time.monotonic()
     record = stood.run("reset", *words, step=step, moment=moment, command=fault.command(stood), beside=fault.beside)
     struck = (Path(record["folder"]) / "struck").exists()
@@ -102,7 +103,13 @@ def _struck(stood: Stand, fault: Fault, step: str, moment: str, words: tuple[str
     if record["status"] == "refused":
         wrong.append(f"refused: {record['error']['fact']}")
     row = _row(stood, fault, step, record, wrong, time.monotonic() - began)
-    return row, "" if record["status"] == "succeeded" else str(record["run"])
+    return row, "" if record["status"] == "succeeded" else str(record["run"]), Path(record["folder"])
+
+
+def _begun_after(folder: Path, step: str) -> list[str]:
+    """The steps that *folder*'s run began after *step*, in their order."""
+    _, begun = progress(folder)
+    return list(begun[begun.index(step) + 1 :]) if step in begun else []
 
 
 def _steps(stood: Stand) -> list[str]:

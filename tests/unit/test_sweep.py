@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from drillbook.act.journal import Journal
 from drillbook.errors import RunbookError
 from sweep import rows
 from sweep.__main__ import kinds
@@ -19,18 +21,24 @@ LASTS = next(fault for fault in FAULTS if fault.lasts)
 
 
 @pytest.fixture
-def stood(monkeypatch: pytest.MonkeyPatch) -> Any:
+def stood(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(rows, "approved", lambda stood: "0" * 12)
     monkeypatch.setattr(rows, "_steps", lambda stood: STEPS)
-    return SimpleNamespace(site=SimpleNamespace(project="stand"))
+    return SimpleNamespace(site=SimpleNamespace(project="stand"), outputs=tmp_path)
 
 
 def struck(monkeypatch: pytest.MonkeyPatch, stood: Any, fault: Fault, fails: str, steps: Steps) -> list[str]:
-    """The steps that are struck where a run that is struck at one of *fails* is to be resumed; `+` where it was."""
+    """The steps that are struck where each run ends at the next one of *fails*; `+` where one is resumed."""
 
-    def strike(stood: Any, fault: Fault, step: str, moment: str, words: tuple[str, ...]) -> tuple[Row, str]:
+    def strike(stood: Any, fault: Fault, step: str, moment: str, words: tuple[str, ...]) -> tuple[Row, str, Path]:
         found.append(step + "+" * (words[0] == "--resume"))
-        return Row(fault.name, step, "", "", NOTHING, 1.0), "run" if step in fails else ""
+        last = next((at for at in fails if at >= step), "")
+        folder = stood.outputs / str(len(found))
+        folder.mkdir()
+        journal = Journal(folder / "journal.jsonl")
+        for begun in STEPS[: STEPS.index(last or STEPS[-1]) + 1]:
+            journal.write("intent", step=begun)
+        return Row(fault.name, step, "", "", NOTHING, 1.0), "run" if last else "", folder
 
     def ending(stood: Any, fault: Fault, run: str) -> Row:
         return Row(fault.name, "end", "", "", NOTHING, 1.0)
@@ -42,11 +50,17 @@ def struck(monkeypatch: pytest.MonkeyPatch, stood: Any, fault: Fault, fails: str
     return found
 
 
-def test_a_whole_run_under_a_lasting_fault_tells_of_its_later_steps(
-    monkeypatch: pytest.MonkeyPatch, stood: Any
+@pytest.mark.parametrize(("fails", "where"), [("", ["a"]), ("d", ["a", "e+"]), ("abf", ["a", "b+", "c+"])])
+def test_a_lasting_fault_is_not_struck_where_an_earlier_run_met_it(
+    monkeypatch: pytest.MonkeyPatch, stood: Any, fails: str, where: list[str]
 ) -> None:
-    """A resumed run had steps behind it that met nothing: it tells of none but its own."""
-    assert struck(monkeypatch, stood, LASTS, "ac", Steps()) == ["a", "b+", "c", "d+", "e"]
+    """A run began each step up to the one that failed under the fault; the next strike is at the step behind that."""
+    assert struck(monkeypatch, stood, LASTS, fails, Steps()) == where
+
+
+def test_a_fault_that_never_struck_tells_of_no_other_step(tmp_path: Path) -> None:
+    Journal(tmp_path / "journal.jsonl").write("intent", step="a")
+    assert rows._begun_after(tmp_path, "b") == []
 
 
 def test_a_fault_that_is_over_is_struck_at_every_step(monkeypatch: pytest.MonkeyPatch, stood: Any) -> None:
