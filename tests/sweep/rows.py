@@ -72,7 +72,8 @@ def swept(stood: Stand, fault: Fault, chosen: Steps) -> list[Row]:
     A fault that lasts is not struck again at a step that an earlier run began under it, unless steps are named.
     """
     rows, open_run, fingerprint, met = list[Row](), "", approved(stood), list[str]()
-    for turn, step in enumerate(chosen.of(_steps(stood), stood.site.project)):
+    steps = chosen.of(_steps(stood), stood.site.project)
+    for turn, step in enumerate(steps):
         if step in met:
             continue
         new = ("-p", "scope=images", "--approve")
@@ -81,7 +82,7 @@ def swept(stood: Stand, fault: Fault, chosen: Steps) -> list[Row]:
         row, open_run, folder = _struck(stood, fault, step, moment, words)
         rows.append(row)
         print(*cells(row), sep=" | ", flush=True)
-        if fault.lasts and not chosen.named and (met := _begun_after(folder, step)):
+        if fault.lasts and not chosen.named and (met := [s for s in _begun_after(folder, step) if s in steps]):
             names = ", ".join(plain(step, stood.site.project) for step in met)
             print(fault.name, f"not struck again: the run above met it at {names}", sep=" | ", flush=True)
     if open_run:
