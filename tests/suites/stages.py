@@ -66,7 +66,7 @@ def made(name: str, target: str = "", beside: bool = False, **variables: str) ->
 
 
 def nightly(jobs: int) -> list[Stage]:
-    """Everything. The corpus is judged while the sweep waits; what asks no engine is tested beside the restarts."""
+    """Everything. The corpus is judged while the sweep waits; what asks no engine is tested while it restarts."""
     reports = {name: str(REPORTS / f"{name}.json") for name in ("corpus", "sweep", "restarts")}
     return [
         made("lint"),

@@ -19,7 +19,7 @@ from drillbook.run.resume import progress
 from suites.draw import PARTS, number
 from suites.seconds import part
 from sweep.faults import FAULTS, Fault
-from sweep.stand import Stand, stand
+from sweep.stand import STRUCK, Stand, stand
 
 ENDS = {"aborted", "failed"}
 NOTHING = "nothing"
@@ -82,7 +82,7 @@ def swept(stood: Stand, fault: Fault, chosen: Steps) -> list[Row]:
         row, open_run, folder = _struck(stood, fault, step, moment, words)
         rows.append(row)
         print(*cells(row), sep=" | ", flush=True)
-        if fault.lasts and not chosen.named and (met := [s for s in _begun_after(folder, step) if s in steps]):
+        if fault.lasts and not chosen.named and (met := [s for s in _met(folder, step) if s in steps]):
             names = ", ".join(plain(step, stood.site.project) for step in met)
             print(fault.name, f"not struck again: the run above met it at {names}", sep=" | ", flush=True)
     if open_run:
@@ -95,22 +95,22 @@ def _struck(stood: Stand, fault: Fault, step: str, moment: str, words: tuple[str
     """The row of one run that is struck at *step*, the run where it is to be resumed, and its folder."""
     began = time.monotonic()
     record = stood.run("reset", *words, step=step, moment=moment, command=fault.command(stood), beside=fault.beside)
-    struck = (Path(record["folder"]) / "struck").exists()
+    folder = Path(record["folder"])
     fault.mend(stood)
-    record |= settle(Path(record["folder"])).data
-    wrong = [] if struck else ["the fault never struck"]
+    record |= settle(folder).data
+    wrong = [] if (folder / STRUCK).exists() else ["the fault never struck"]
     if fault.cuts and record["status"] not in ENDS:
         wrong.append(f"the run went on as {record['status']}")
     if record["status"] == "refused":
         wrong.append(f"refused: {record['error']['fact']}")
     row = _row(stood, fault, step, record, wrong, time.monotonic() - began)
-    return row, "" if record["status"] == "succeeded" else str(record["run"]), Path(record["folder"])
+    return row, "" if record["status"] == "succeeded" else str(record["run"]), folder
 
 
-def _begun_after(folder: Path, step: str) -> list[str]:
-    """The steps that *folder*'s run began after *step*, in their order."""
+def _met(folder: Path, step: str) -> list[str]:
+    """The steps that *folder*'s run began after it was struck at *step*, in their order; none where nothing did."""
     _, begun = progress(folder)
-    return list(begun[begun.index(step) + 1 :]) if step in begun else []
+    return list(begun[begun.index(step) + 1 :]) if (folder / STRUCK).exists() and step in begun else []
 
 
 def _steps(stood: Stand) -> list[str]:

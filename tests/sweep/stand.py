@@ -32,6 +32,8 @@ from sweep.strangers import clear_strangers, strangers
 HOUSE = Path(__file__).resolve().parents[2]
 HOOK = Path(__file__).resolve().parent / "hook"
 DISK_MEGABYTES = 96
+STRUCK = "struck"
+"""The file that the hook leaves in a run's folder when it strikes."""
 UNTOUCHED = ("proxy", "postgres", "redis-cache", "redis-queue")
 
 
@@ -77,7 +79,7 @@ class Stand:
 
         def wait() -> None:
             assert what
-            while not any((folder / "struck").exists() for folder in set(self.folders()) - known):
+            while not any((folder / STRUCK).exists() for folder in set(self.folders()) - known):
                 if ended.wait(0.05):
                     return
             what(self, ended)

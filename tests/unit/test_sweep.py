@@ -15,6 +15,7 @@ from sweep import rows
 from sweep.__main__ import kinds
 from sweep.faults import FAULTS, Fault
 from sweep.rows import NOTHING, Row, Steps, swept
+from sweep.stand import STRUCK
 
 STEPS = list("abcdef")
 LASTS = next(fault for fault in FAULTS if fault.lasts)
@@ -38,6 +39,7 @@ def struck(monkeypatch: pytest.MonkeyPatch, stood: Any, fault: Fault, fails: str
         journal = Journal(folder / "journal.jsonl")
         for begun in STEPS[: STEPS.index(last or STEPS[-1]) + 1]:
             journal.write("intent", step=begun)
+        (folder / STRUCK).touch()
         return Row(fault.name, step, "", "", NOTHING, 1.0), "run" if last else "", folder
 
     def ending(stood: Any, fault: Fault, run: str) -> Row:
@@ -59,8 +61,14 @@ def test_a_lasting_fault_is_not_struck_where_an_earlier_run_met_it(
 
 
 def test_a_fault_that_never_struck_tells_of_no_other_step(tmp_path: Path) -> None:
-    Journal(tmp_path / "journal.jsonl").write("intent", step="a")
-    assert rows._begun_after(tmp_path, "b") == []
+    """The journal holds the step and what came after it all the same."""
+    journal = Journal(tmp_path / "journal.jsonl")
+    for step in "abc":
+        journal.write("intent", step=step)
+    assert rows._met(tmp_path, "a") == []
+    (tmp_path / STRUCK).touch()
+    assert rows._met(tmp_path, "a") == ["b", "c"]
+    assert rows._met(tmp_path, "d") == []
 
 
 def test_a_fault_that_is_over_is_struck_at_every_step(monkeypatch: pytest.MonkeyPatch, stood: Any) -> None:
