@@ -133,6 +133,7 @@ def test_a_night_leaves_nothing_out(reports: Path) -> None:
     assert list(found) == ["lint", "tests", "alone", "corpus", "sweep", "restarts", "no-engine"]
     rest = f"not ({found['no-engine'][-1]})"
     assert [found[name][-1] for name in ("tests", "alone")] == [f"not alone and {rest}", f"alone and {rest}"]
+    assert found["no-engine"][: len(stages.NOWHERE)] == stages.NOWHERE, "a test that forgot its mark reaches the engine"
     assert ("ALONE=no" in found["sweep"], "ALONE=only" in found["restarts"]) == (True, True)
     assert not any("--draw" in words for words in found.values())
     drawn = stages.sample(2, HASH)
