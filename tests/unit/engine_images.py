@@ -30,8 +30,12 @@ def run(*argv: str, stdin: str = "") -> str:
 
 
 def made(tag: str, folder: Path, lines: str) -> str:
-    """An image from *folder* by a Dockerfile of *lines*; its id. The caller removes *tag*."""
-    run("docker", "buildx", "build", "-q", "--load", "-t", tag, "-f-", str(folder), stdin=lines)
+    """An image from *folder* by a Dockerfile of *lines*; its id. The caller removes *tag*.
+
+    The label makes the id *tag*'s own: nobody else who builds the same removes it, or has it there already.
+    """
+    words = ("-q", "--load", "--label", f"drillbook.tests={tag}", "-t", tag)
+    run("docker", "buildx", "build", *words, "-f-", str(folder), stdin=lines)
     return run("docker", "image", "inspect", "-f", "{{.Id}}", tag)
 
 

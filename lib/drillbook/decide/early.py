@@ -52,6 +52,8 @@ def _rebuilt(snapshot: Snapshot) -> Early:
         return Early(name, None, "the engine could not tell")
     most = max(signs.rebuilds.values(), default=0)
     told = ", ".join(f"{service} {count} times" for service, count in signs.rebuilds.items())
+    if most < SEVERAL and not signs.rebuilds_whole:
+        return Early(name, None, told or "none is known, but the engine does not remember all that it did since")
     return Early(name, most >= SEVERAL, told or "not since all was well")
 
 

@@ -115,7 +115,7 @@ def _backups(now: Snapshot) -> str:
 def _rebuilds(now: Snapshot) -> str:
     if now.signs is None or "rebuilds" in now.signs.unknown:
         return "unknown"
-    return str(max(now.signs.rebuilds.values(), default=0))
+    return now.signs.most_rebuilds
 
 
 def _lost(now: Snapshot) -> str:

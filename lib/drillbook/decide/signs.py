@@ -84,6 +84,7 @@ def _rebuilt(facts: SignsFact, rule: Signs) -> Sign:
     most = max(facts.rebuilds, key=lambda name: facts.rebuilds[name], default="")
     if "rebuilds" in facts.unknown:
         return Sign("rebuilds", "unknown", facts.unknown["rebuilds"], limit)
-    count = facts.rebuilds.get(most, 0)
-    state: State = "exceeded" if count > rule.rebuilds else "within"
-    return Sign("rebuilds", state, f"{count}{f' of {most}' if most else ''} {since}", limit)
+    state: State = "exceeded" if facts.rebuilds.get(most, 0) > rule.rebuilds else "within"
+    if state == "within" and not facts.rebuilds_whole:
+        state = "unknown"
+    return Sign("rebuilds", state, f"{facts.most_rebuilds}{f' of {most}' if most else ''} {since}", limit)

@@ -70,7 +70,8 @@ class SignsFact:
     `error_percent` is None where nothing could be asked; `asked` says of how many
     answers it is the share, `source` where they came from. `deployed_at` and
     `healthy_at` are seconds since 1970, 0 where unknown. `rebuilds`: service → images
-    made since. `unknown` names what could not be asked, with the reason.
+    made since, `rebuilds_whole` False where there may have been more that were removed
+    since. `unknown` names what could not be asked, with the reason.
     """
 
     error_percent: float | None = None
@@ -80,9 +81,16 @@ class SignsFact:
     deployed_by: str = ""
     healthy_at: float = 0.0
     rebuilds: Mapping[str, int] = field(default_factory=dict)
+    rebuilds_whole: bool = True
     logs: tuple[LogFact, ...] = ()
     observed_at: float = 0.0
     unknown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def most_rebuilds(self) -> str:
+        """How often the service that was rebuilt most was, in words."""
+        most = max(self.rebuilds.values(), default=0)
+        return str(most) if self.rebuilds_whole else f"at least {most}"
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ def signs(
     What cannot be asked is named in `unknown`, with the reason.
     """
     now, rule, unknown = time.time(), target.signs, Unknowns()
+    since = healthy_at or now - WEEK_SECONDS
     said = heard(target, containers, rule.log_lines, rule.log_pattern)
     percent, asked, source = _rate(target, responses, said.statuses, now, unknown)
     moments = {
@@ -42,6 +43,7 @@ def signs(
         "commit": revised,
     }
     latest = max(moments, key=lambda name: moments[name])
+    rebuilds, whole = unknown.attempt("rebuilds", lambda: _rebuilds(target, since), ({}, False))
     return SignsFact(
         error_percent=percent,
         asked=asked,
@@ -49,7 +51,8 @@ def signs(
         deployed_at=moments[latest],
         deployed_by=latest if moments[latest] else "",
         healthy_at=healthy_at,
-        rebuilds=unknown.attempt("rebuilds", lambda: _rebuilds(target, healthy_at or now - WEEK_SECONDS), {}),
+        rebuilds=rebuilds,
+        rebuilds_whole=whole,
         logs=said.errors,
         observed_at=now,
         unknown={**unknown, **said.unread},
@@ -87,8 +90,10 @@ def _endpoints(through: list[ResponseFact]) -> Iterator[Reading]:
         yield 100 * bad / asked, asked, f"endpoint {name}"
 
 
-def _rebuilds(target: Target, since: float) -> dict[str, int]:
+def _rebuilds(target: Target, since: float) -> tuple[dict[str, int], bool]:
     """service → different images made since, by the images that are there and what the engine remembers.
+
+    Also whether the engine remembers all that it did since; if not, images that were removed may be missing.
 
     A build with BuildKit makes no event: an image that was built, never started and
     removed is known by its removal alone.
@@ -104,7 +109,14 @@ def _rebuilds(target: Target, since: float) -> dict[str, int]:
             else:
                 made.setdefault(service, set()).add(image)
         old |= _older(api, {image for found in made.values() for image in found}, since)
-    return {service: len(found - old) for service, found in sorted(made.items()) if found - old}
+        whole = _remembers_since(api) <= since
+    return {service: len(found - old) for service, found in sorted(made.items()) if found - old}, whole
+
+
+def _remembers_since(api: Any) -> float:
+    """When the oldest event was that the engine still knows: it keeps the last 256 and forgets all when it starts."""
+    oldest: dict[str, Any] = next(api.events(since=1, until=time.time(), decode=True), {})
+    return float(oldest.get("time", time.time()))
 
 
 def _there(api: Any, target: Target) -> Iterator[tuple[str, str, float]]:
@@ -117,11 +129,11 @@ def _there(api: Any, target: Target) -> Iterator[tuple[str, str, float]]:
 def _remembered(api: Any, target: Target) -> Iterator[tuple[str, str, float]]:
     """service, image and when, of containers that were made and images that lost their name.
 
-    The engine remembers its last few hundred events. An image that was in use before is no new one.
+    An image that was in use before is no new one.
     """
     filters = {"type": ["container", "image"], "event": ["create", "untag"],
                "label": [f"{engine.PROJECT}={engine.stack_of(target).project}"]}  # fmt: skip
-    for event in api.events(since=1, until=int(time.time()), filters=filters, decode=True):
+    for event in api.events(since=1, until=time.time(), filters=filters, decode=True):
         actor = event.get("Actor") or {}
         told = actor.get("Attributes") or {}
         image = told.get(IMAGE, "") if event.get("Type") == "container" else actor.get("ID", "")

@@ -258,11 +258,13 @@ def test_a_few_random_plans_touch_nothing_of_anybody_else(
 ) -> None:
     """Dangling volumes, stopped containers, others' images and cache are as they were after plans of any scope."""
     image = engine.images.get(of_project(engine, stranger.project)[0].attrs["Image"])
-    image.tag("drillbook-stranger-image", "1")
+    kept = f"{stranger.project}-image:1"
+    image.tag(*kept.split(":"))
     dangling = engine.volumes.create(f"{stranger.project}-dangling")
     stopped = engine.containers.create(image.id, ["true"], name=f"{stranger.project}-stopped")
-    cache = foreign_cache(tmp_path)
+    cache = foreign_cache(tmp_path, stranger.project)
     chosen = random.Random(healthy.project)
+    assert cache, "there is nothing that a plan could take"
     try:
         for scope in chosen.sample(["containers", "images", "artifacts", "build-cache", "images"], 4):
             ended = run("reset", str(proven), "-p", f"scope={scope}")
@@ -271,12 +273,12 @@ def test_a_few_random_plans_touch_nothing_of_anybody_else(
                 assert run("reset", str(proven), "-p", f"scope={scope}", "--approve", told).code == 0
         assert engine.volumes.get(dangling.name).id == dangling.id
         assert engine.containers.get(stopped.id).status == "created"
-        assert engine.images.get("drillbook-stranger-image:1").id == image.id
+        assert engine.images.get(kept).id == image.id
         assert cache <= cache_records(engine)
     finally:
         stopped.remove(v=True)
         dangling.remove()
-        engine.images.remove("drillbook-stranger-image:1", noprune=True)
+        engine.images.remove(kept, noprune=True)
         for record in cache:
             run_checked(("docker", "buildx", "prune", "--force", "--filter", f"id={record}"), timeout=60)
 
@@ -285,18 +287,18 @@ def cache_records(engine: Any) -> set[str]:
     return {record["ID"] for record in there.build_cache(engine)}
 
 
-def foreign_cache(folder: Path) -> set[str]:
-    """Somebody else's build leaves a cache mount; the records that are new."""
+def foreign_cache(folder: Path, name: str) -> set[str]:
+    """Somebody else's build leaves a cache mount at /*name*; its records."""
     import docker
 
     from drillbook.act import images
 
-    engine, place = docker.from_env(), folder / "stranger"
+    engine, place, tag = docker.from_env(), folder / "stranger", f"{name}-build:1"
     place.mkdir()
     base = f"drillbook-redis:{images.tag()}"
-    (place / "Dockerfile").write_text(f"FROM {base}\nRUN --mount=type=cache,target=/stranger date > /stranger/kept\n")
-    before = cache_records(engine)
+    (place / "Dockerfile").write_text(f"FROM {base}\nRUN --mount=type=cache,target=/{name} date > /{name}/kept\n")
     env = {**os.environ, "DOCKER_BUILDKIT": "1"}
-    run_checked(("docker", "build", "-q", "-t", "drillbook-stranger-build:1", str(place)), timeout=120, env=env)
-    engine.images.remove("drillbook-stranger-build:1", noprune=True)
-    return {r["ID"] for r in there.build_cache(engine) if r["ID"] not in before and r["Type"] == "exec.cachemount"}
+    run_checked(("docker", "build", "-q", "-t", tag, str(place)), timeout=120, env=env)
+    engine.images.remove(tag, noprune=True)
+    mounts = [record for record in there.build_cache(engine) if record["Type"] == "exec.cachemount"]
+    return {record["ID"] for record in mounts if f"/{name}" in record["Description"]}

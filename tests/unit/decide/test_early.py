@@ -43,6 +43,8 @@ def test_nothing_to_tell_from_is_unknown() -> None:
         ({"deployed": builders.source(dirty=("lib/db.js",))}, SOURCE, False),
         ({"deployed": builders.source(is_git=False)}, SOURCE, None),
         ({"signs": replace(SEEN, rebuilds={"app1": 1, "app2": 1})}, REBUILT, False),
+        ({"signs": replace(SEEN, rebuilds={}, rebuilds_whole=False)}, REBUILT, None),
+        ({"signs": replace(SEEN, rebuilds_whole=False)}, REBUILT, True),
         ({"signs": replace(SEEN, unknown={"rebuilds": "x"})}, REBUILT, None),
         ({"engine_images": {"x": replace(MADE[builders.NEW], created=NOW - 25 * 3600)}}, RECENT, False),
         ({"engine_images": {}}, RECENT, None),

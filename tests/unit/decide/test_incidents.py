@@ -93,9 +93,12 @@ def test_only_this_targets_proven_backups_count(backups: tuple[Any, ...], told: 
 
 
 def test_what_cannot_be_counted_is_unknown() -> None:
-    """Rebuilds that nobody could count are not none."""
+    """Rebuilds that nobody could count are not none, and those that the engine may have forgotten are not all."""
     [found] = matches([KNOWN], builders.stale_artifact(), [])
     assert "then rebuilds: 5-6; now: unknown" in found.differs
+    forgot = SignsFact(rebuilds={"app1": 3}, rebuilds_whole=False)
+    [found] = matches([KNOWN], builders.stale_artifact(signs=forgot), [])
+    assert "then rebuilds: 5-6; now: at least 3" in found.differs
 
 
 def test_the_path_of_an_answer_is_searched_and_its_secrets_are_not_shown() -> None:

@@ -34,6 +34,7 @@ def test_all_three_are_a_suspicion() -> None:
         ({"deployed_at": 0.0}, 1, "unknown"),
         ({"rebuilds": {"app1": 2}}, 2, "within"),
         ({"rebuilds": {}}, 2, "within"),
+        ({"rebuilds": {"app1": 2}, "rebuilds_whole": False}, 2, "unknown"),
     ],
 )
 def test_each_alone_holds_it_back(change: dict[str, object], sign: int, state: str) -> None:
@@ -49,6 +50,14 @@ def test_what_could_not_be_asked_is_unknown_with_its_reason() -> None:
     assert not told.suspected
     assert told.says.endswith("rebuilds")
     assert told.as_json()["unknown"] == {"rebuilds": "the engine does not answer"}
+
+
+def test_what_the_engine_forgot_may_be_more() -> None:
+    """A count that may be too low is told as such: enough is enough, less is not known."""
+    assert warning(replace(BAD, rebuilds_whole=False), Signs()).suspected
+    told = warning(replace(BAD, rebuilds={"app1": 1}, rebuilds_whole=False), Signs())
+    assert told.signs[2].observed.startswith("at least 1 of app1 since ")
+    assert told.says == "what is known of the signs is there, but not all is known: rebuilds"
 
 
 def test_the_targets_own_limits_count() -> None:
