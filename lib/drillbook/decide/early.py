@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from drillbook.observe.facts import Snapshot
+from drillbook.observe.facts_signs import FORGOTTEN
 from drillbook.observe.said import kind
 from drillbook.target import Signs
 
@@ -51,10 +52,11 @@ def _rebuilt(snapshot: Snapshot) -> Early:
     if signs is None or "rebuilds" in signs.unknown:
         return Early(name, None, "the engine could not tell")
     most = max(signs.rebuilds.values(), default=0)
-    told = ", ".join(f"{service} {count} times" for service, count in signs.rebuilds.items())
-    if most < SEVERAL and not signs.rebuilds_whole:
-        return Early(name, None, told or "none is known, but the engine does not remember all that it did since")
-    return Early(name, most >= SEVERAL, told or "not since all was well")
+    counts = ", ".join(f"{service} {count} times" for service, count in signs.rebuilds.items())
+    if signs.rebuilds_whole:
+        return Early(name, most >= SEVERAL, counts or "not since all was well")
+    known = f"at least {counts}" if counts else f"none is known; {FORGOTTEN}"
+    return Early(name, True if most >= SEVERAL else None, known)
 
 
 def _recent(snapshot: Snapshot, rule: Signs) -> Early:

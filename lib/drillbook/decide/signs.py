@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from drillbook.decide.early import HOUR, Early, ago
-from drillbook.observe.facts_signs import SignsFact
+from drillbook.observe.facts_signs import FORGOTTEN, SignsFact
 from drillbook.target import Signs
 
 State = Literal["exceeded", "within", "unknown"]
@@ -85,6 +85,7 @@ def _rebuilt(facts: SignsFact, rule: Signs) -> Sign:
     if "rebuilds" in facts.unknown:
         return Sign("rebuilds", "unknown", facts.unknown["rebuilds"], limit)
     state: State = "exceeded" if facts.rebuilds.get(most, 0) > rule.rebuilds else "within"
+    observed = f"{facts.most_rebuilds}{f' of {most}' if most else ''} {since}"
     if state == "within" and not facts.rebuilds_whole:
-        state = "unknown"
-    return Sign("rebuilds", state, f"{facts.most_rebuilds}{f' of {most}' if most else ''} {since}", limit)
+        return Sign("rebuilds", "unknown", f"{observed}; {FORGOTTEN}", limit)
+    return Sign("rebuilds", state, observed, limit)

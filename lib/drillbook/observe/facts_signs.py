@@ -63,6 +63,9 @@ class LogFact:
     first: str = ""
 
 
+FORGOTTEN = "the engine has forgotten part of that time"
+
+
 @dataclass(frozen=True)
 class SignsFact:
     """Early warning: error rate, the latest deployment, rebuilds since the last healthy state.

@@ -116,7 +116,7 @@ def _rebuilds(target: Target, since: float) -> tuple[dict[str, int], bool]:
 def _remembers_since(api: Any) -> float:
     """When the oldest event was that the engine still knows: it keeps the last 256 and forgets all when it starts."""
     oldest: dict[str, Any] = next(api.events(since=1, until=time.time(), decode=True), {})
-    return float(oldest.get("time", time.time()))
+    return float(oldest["timeNano"]) / 1e9 if oldest else time.time()
 
 
 def _there(api: Any, target: Target) -> Iterator[tuple[str, str, float]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from drillbook.decide.signs import warning
-from drillbook.observe.facts_signs import LogFact, SignsFact
+from drillbook.observe.facts_signs import FORGOTTEN, LogFact, SignsFact
 from drillbook.target import Signs
 
 NOW = 1_760_000_000.0
@@ -56,7 +56,7 @@ def test_what_the_engine_forgot_may_be_more() -> None:
     """A count that may be too low is told as such: enough is enough, less is not known."""
     assert warning(replace(BAD, rebuilds_whole=False), Signs()).suspected
     told = warning(replace(BAD, rebuilds={"app1": 1}, rebuilds_whole=False), Signs())
-    assert told.signs[2].observed.startswith("at least 1 of app1 since ")
+    assert told.signs[2].observed == f"at least 1 of app1 since the last healthy diagnosis; {FORGOTTEN}"
     assert told.says == "what is known of the signs is there, but not all is known: rebuilds"
 
 
