@@ -52,10 +52,10 @@ def _rebuilt(snapshot: Snapshot) -> Early:
     if signs is None or "rebuilds" in signs.unknown:
         return Early(name, None, "the engine could not tell")
     most = max(signs.rebuilds.values(), default=0)
-    counts = ", ".join(f"{service} {count} times" for service, count in signs.rebuilds.items())
+    counts = ", ".join(f"{service} {count} time{'s' if count > 1 else ''}" for service, count in signs.rebuilds.items())
     if signs.rebuilds_whole:
         return Early(name, most >= SEVERAL, counts or "not since all was well")
-    known = f"at least {counts}" if counts else f"none is known; {FORGOTTEN}"
+    known = f"at least: {counts}" if counts else f"none is known; {FORGOTTEN}"
     return Early(name, True if most >= SEVERAL else None, known)
 
 

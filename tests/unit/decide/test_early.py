@@ -10,7 +10,7 @@ import pytest
 
 from drillbook.decide.early import ago, early
 from drillbook.observe.facts import ImageFact, Snapshot
-from drillbook.observe.facts_signs import LogFact, SignsFact
+from drillbook.observe.facts_signs import FORGOTTEN, LogFact, SignsFact
 from drillbook.target import Signs
 
 NOW = 1_760_320_800.0  # 2025-10-13T02:00:00Z
@@ -55,6 +55,13 @@ def test_nothing_to_tell_from_is_unknown() -> None:
 def test_each_sign_by_itself(changes: dict[str, Any], sign: int, there: bool | None) -> None:
     """What is not there is told apart from what cannot be told."""
     assert early(seen(**changes), Signs(), [ERROR])[sign].there is there
+
+
+def test_what_the_engine_forgot_is_said() -> None:
+    """A count that may be too low says so, and none that is known gives the reason."""
+    for rebuilds, said in (({"app1": 1}, "at least: app1 1 time"), ({}, f"none is known; {FORGOTTEN}")):
+        seen_so = seen(signs=replace(SEEN, rebuilds=rebuilds, rebuilds_whole=False))
+        assert early(seen_so, Signs(), [])[REBUILT].observed == said
 
 
 def test_numbers_do_not_make_another_error() -> None:
